@@ -1,0 +1,332 @@
+"""The expression: a `Node` says what is computed, and nothing else.
+
+Read this file first. A node is an operation applied to other nodes; leaves are inputs, parameters and constants.
+Nodes are immutable and hold no computed values: numbers live in a `Run` (see `run.py`). A node is created after its
+arguments, so its `id`, a creation counter, orders every graph: ascending ids are a topological order, and the one
+iterative `walk` below serves every pass. Nothing in this package recurses over nodes.
+
+Each node also remembers where it came from, for error messages and figures: its `site` (the source line that made it,
+outside this package) and its `scope` (the labels of the enclosing `with scope(...)` blocks). A node of a gradient
+graph points at the forward node it differentiates (`of`) and inherits that node's scope and site.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar, Token
+from itertools import count
+from pathlib import Path
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .syntax import Syntax
+
+if TYPE_CHECKING:
+    from .ops.core import Op
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+_Site = tuple[CodeType, int]
+
+_next_id = count().__next__
+
+
+class Scope(Mapping[str, Any]):
+    """The labels of the `with scope(...)` blocks around a node, outermost first.
+
+    A mapping of the keyword labels (an inner block wins), plus the positional ones in `labels`.
+
+    >>> import minigrad as mg
+    >>> with mg.scope("lstm", layer=0), mg.scope(t=3):
+    ...     x = mg.input((2,))
+    >>> x.scope["t"], x.scope.labels, str(x.scope)
+    (3, ('lstm',), 'lstm layer=0 t=3')
+    """
+
+    __slots__ = ("_keywords", "frames", "labels")
+
+    def __init__(self, frames: tuple[tuple[str | None, Any], ...] = ()) -> None:
+        self.frames = frames
+        self.labels = tuple(str(value) for key, value in frames if key is None)
+        self._keywords = {key: value for key, value in frames if key is not None}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._keywords[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keywords)
+
+    def __len__(self) -> int:
+        return len(self._keywords)
+
+    def __bool__(self) -> bool:
+        return bool(self.frames)
+
+    def __str__(self) -> str:
+        return " ".join([*self.labels, *(f"{key}={value}" for key, value in self._keywords.items())])
+
+    def __repr__(self) -> str:
+        return f"Scope({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scope) and self.frames == other.frames
+
+    def __hash__(self) -> int:
+        return hash(self.frames)
+
+
+# What a node made now inherits: its scope, the forward node being differentiated, and that node's site
+# (None outside `differentiating`: the caller's line is looked up instead).
+_here: ContextVar[tuple[Scope, Node | None, _Site | None]] = ContextVar("_here", default=(Scope(), None, None))
+
+
+class scope:
+    """Label every node made inside the `with` block.
+
+    Takes positional labels (`"lstm"`) and keyword labels (`layer=0, t=3, role="forget"`); blocks nest. Values must be
+    hashable. Figures, lag tables and batching over time read these labels; the engine itself does not.
+
+    >>> import minigrad as mg
+    >>> with mg.scope("cell", t=1):
+    ...     y = mg.input((3,)) * 2.0
+    >>> y.scope["t"]
+    1
+    """
+
+    __slots__ = ("_frames", "_token")
+
+    def __init__(self, *labels: str, **keywords: Any) -> None:
+        self._frames: tuple[tuple[str | None, Any], ...] = (
+            *((None, label) for label in labels),
+            *keywords.items(),
+        )
+        hash(self._frames)
+
+    def __enter__(self) -> Scope:
+        outer, of, site = _here.get()
+        inner = Scope(outer.frames + self._frames)
+        self._token: Token[Any] = _here.set((inner, of, site))
+        return inner
+
+    def __exit__(self, *exc: object) -> None:
+        _here.reset(self._token)
+
+
+class differentiating:
+    """Nodes made inside belong to the derivative of `node`: they take its scope and site and point at it by `of`."""
+
+    __slots__ = ("_here", "_token")
+
+    def __init__(self, node: Node) -> None:
+        self._here = (node.scope, node, node._site)
+
+    def __enter__(self) -> None:
+        self._token: Token[Any] = _here.set(self._here)
+
+    def __exit__(self, *exc: object) -> None:
+        _here.reset(self._token)
+
+
+_hidden_folders = [str(Path(__file__).parent)]
+_hidden_file: dict[str, bool] = {}
+
+
+def hide_frames(folder: str | Path) -> None:
+    """Treat the source files in `folder` as library code, so that `site` names the user's line that called it."""
+    _hidden_folders.append(str(folder))
+    _hidden_file.clear()
+
+
+def _caller() -> _Site:
+    """The first frame outside the hidden folders. Only the code object and the instruction are kept: the line
+    number is worked out when somebody asks."""
+    frame = sys._getframe(2)
+    while True:
+        filename = frame.f_code.co_filename
+        hidden = _hidden_file.get(filename)
+        if hidden is None:
+            hidden = filename.startswith(tuple(_hidden_folders))
+            _hidden_file[filename] = hidden
+        if not hidden or frame.f_back is None:
+            return frame.f_code, frame.f_lasti
+        frame = frame.f_back
+
+
+def _line(site: _Site) -> int:
+    code, instruction = site
+    line = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= instruction < end and number is not None:
+            line = number
+    return line
+
+
+_SLOTS = ("_site", "_value", "args", "dtype", "id", "name", "of", "op", "params", "scope", "shape")
+
+
+class Node(Syntax):
+    """One immutable expression: `op` applied to `args` under `params`.
+
+    Attributes:
+        op: the operation, an `Op`; leaves have the ops `input`, `parameter` and `constant`.
+        args: the argument nodes in order, repeats kept (`x * x` has two edges to `x`).
+        params: the operation's static parameters, a dict that nobody changes.
+        shape, dtype: concrete, known at construction.
+        id: a creation counter; arguments always have smaller ids than their users.
+        scope: the labels of the enclosing `scope` blocks.
+        site: the source line that made it, like `"train.py:12"`.
+        name: a label for people, or None.
+        of: the forward node this node differentiates, or None outside gradients.
+
+    `==` between nodes is identity. Compare values with `np.equal(x, y)`.
+    """
+
+    __slots__ = _SLOTS
+
+    op: Op
+    args: tuple[Node, ...]
+    params: dict[str, Any]
+    shape: Shape
+    dtype: np.dtype[Any]
+    id: int
+    scope: Scope
+    name: str | None
+    of: Node | None
+    _site: _Site
+    _value: Array  # leaves that hold a number: parameters and constants
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        raise AttributeError(f"a Node is immutable: build a new one instead of setting {attribute!r}")
+
+    def __delattr__(self, attribute: str) -> None:
+        raise AttributeError(f"a Node is immutable: {attribute!r} cannot be deleted")
+
+    @property
+    def site(self) -> str:
+        """Where the node was made, `file.py:line`."""
+        return f"{Path(self._site[0].co_filename).name}:{_line(self._site)}"
+
+    def named(self, name: str) -> Node:
+        """Give this node a name for messages and figures, and return it. A name can be given once.
+
+        >>> import minigrad as mg
+        >>> h = mg.tanh(mg.input((3,))).named("h")
+        >>> h.name
+        'h'
+        """
+        if self.name is not None and self.name != name:
+            raise ValueError(f"{describe(self)} already has a name; it cannot become {name!r}")
+        object.__setattr__(self, "name", name)
+        return self
+
+    def eval(self, feed: Mapping[Node, ArrayLike] | None = None) -> Array:
+        """The node's value as a fresh array, by the reference interpreter. `feed` maps inputs to arrays.
+
+        >>> import minigrad as mg
+        >>> x = mg.input((2,))
+        >>> (x * x).eval({x: [1.0, 3.0]})
+        array([1., 9.])
+        """
+        from .run import run
+
+        return np.array(run(self, feed)[self])
+
+    def __copy__(self) -> Node:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Node:
+        return self
+
+    def __repr__(self) -> str:
+        label = self.op.name if self.name is None else f"{self.name} = {self.op.name}"
+        where = f", {self.scope}" if self.scope else ""
+        return f"<{label} {self.shape} {self.dtype}, {self.site}{where}>"
+
+
+class _Draft(Syntax):
+    """A Node while it is filled in. Plain attribute stores and one class change keep construction cheap and the
+    finished Node immutable; the two classes must declare the same slots."""
+
+    __slots__ = _SLOTS
+
+
+class Parameter(Node):
+    """A leaf that holds an array: read-only, replaced as a whole by `assign`."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> Array:
+        """The array held now, read-only."""
+        return self._value
+
+    def assign(self, value: ArrayLike) -> None:
+        """Replace the value; shape must match, the dtype stays.
+
+        >>> import minigrad as mg
+        >>> w = mg.parameter([1.0, 2.0], name="w")
+        >>> w.assign([3.0, 4.0]); w.eval()
+        array([3., 4.])
+        """
+        array = np.array(value, dtype=self.dtype)
+        if array.shape != self.shape:
+            raise ValueError(f"assign: {describe(self)} has shape {self.shape}, got an array of shape {array.shape}")
+        array.flags.writeable = False
+        object.__setattr__(self, "_value", array)
+
+
+def make(op: Op, args: tuple[Node, ...], params: dict[str, Any], shape: Shape, dtype: np.dtype[Any]) -> Node:
+    """The one place where nodes are made. Trusts its caller (an `Op`) for shape and dtype."""
+    draft: Any = _Draft()
+    draft.op = op
+    draft.args = args
+    draft.params = params
+    draft.shape = shape
+    draft.dtype = dtype
+    draft.id = _next_id()
+    draft.name = None
+    draft.scope, draft.of, site = _here.get()
+    draft._site = _caller() if site is None else site
+    draft.__class__ = Node
+    node: Node = draft
+    return node
+
+
+def make_holder(kind: type[Node], op: Op, value: Array) -> Any:
+    """A leaf of the given kind that holds `value`."""
+    node = make(op, (), {}, value.shape, value.dtype)
+    object.__setattr__(node, "_value", value)
+    object.__setattr__(node, "__class__", kind)
+    return node
+
+
+def walk(outputs: Node | Iterable[Node]) -> Iterator[Node]:
+    """Every node that `outputs` depend on, themselves included, by descending id: users before their arguments.
+
+    >>> import minigrad as mg
+    >>> x = mg.input(()); y = x * x + x
+    >>> [node.op.name for node in mg.walk(y)]
+    ['add', 'mul', 'input']
+    """
+    stack = [outputs] if isinstance(outputs, Node) else list(outputs)
+    seen = set(stack)
+    for node in stack:
+        for arg in node.args:
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return iter(sorted(seen, key=_descending_id))
+
+
+def _descending_id(node: Node) -> int:
+    return -node.id
+
+
+def describe(node: Node) -> str:
+    """`h (train.py:12, lstm t=3)`: how error messages speak of a node."""
+    where = f"{node.site}, {node.scope}" if node.scope else node.site
+    return f"{node.name or node.op.name} ({where})"

@@ -1,0 +1,323 @@
+"""What an operation is: a name, a shape rule, a NumPy kernel and one datum from which its derivatives follow.
+
+Three families, by the datum they need:
+
+* `Elementwise`: one partial derivative per argument, an expression.
+* `Linear`: the transpose of the map in each argument it is linear in; the tangent rule is the op itself.
+* `Explicit`: a pull and a push rule, written out. Few ops need this.
+
+Rules are written once, in terms of ops, and run on three kinds of values, because calling an op does the obvious thing
+with each: on nodes it builds a node, on arrays it computes an array, and on `Stacked` values (many cotangents at once)
+it maps over the stack axis. Rules never mention broadcasting: the engine reduces a cotangent to its argument's shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ..errors import DtypeError, ShapeError, listing
+from ..node import Node, Shape, make
+
+# A node, an array, a Python number or a Stacked value: whatever an op can be called on.
+Value: TypeAlias = Any
+Kernel: TypeAlias = Callable[..., Any]
+Partial: TypeAlias = Callable[..., Value] | int | None
+
+REGISTRY: dict[str, Op] = {}
+
+
+class Kink(NamedTuple):
+    """One row of an op's policy: what its derivative is where the function has none."""
+
+    where: str
+    args: tuple[float, ...]
+    partials: tuple[float, ...]
+
+
+class Stacked:
+    """Several values of one shape, along a leading axis that ops do not see.
+
+    `value` is a node or an array of shape `(S, *shape)`. Rules called on it run for all S members in one sweep.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    @property
+    def shape(self) -> Shape:
+        shape: Shape = self.value.shape
+        return shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self.value.dtype
+        return dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.value.shape) - 1
+
+
+class Op:
+    """An operation; calling it builds a node (or computes, on arrays). Subclass one of the families, not this.
+
+    Attributes:
+        name: the op's name, unique in the registry.
+        latex: a format string over the arguments' LaTeX, like `r"\\tanh {0}"`.
+        analytic: whether the kernel is complex-differentiable, so that a complex step may check it.
+        kinks: the policy rows, tested one by one.
+        kernel: computes on arrays, generic in dtype: float32 stays float32, and complex arrays work.
+        shape: the result's shape from the arguments' shapes.
+        singular: when the op makes a non-finite number of finite ones, and the remedy; read by `why_nan`.
+    """
+
+    name: str = ""
+    latex: str = ""
+    analytic: bool = True
+    kinks: tuple[Kink, ...] = ()
+    singular: str = ""
+
+    # Each op defines these with its own parameters spelled out.
+    kernel: Callable[..., Any]
+    shape: Callable[..., Shape]
+
+    def __init__(self) -> None:
+        if self.name in REGISTRY:
+            raise ValueError(f"an op named {self.name!r} exists already; choose another name")
+        REGISTRY[self.name] = self
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (REGISTRY.__getitem__, (self.name,))
+
+    def __call__(self, *args: Value, **params: Any) -> Value:
+        kinds = {type(arg) for arg in args}
+        if Stacked in kinds:
+            return self.on_stacks(args, params)
+        if any(issubclass(kind, Node) for kind in kinds):
+            return self.build(lift(args), params)
+        return np.asarray(self.kernel(*args, **params))
+
+    def build(self, nodes: tuple[Node, ...], params: dict[str, Any]) -> Node:
+        """Infer shape and dtype and make the node."""
+        shape = self.shape(*(node.shape for node in nodes), **params)
+        node: Node = make(self, nodes, params, shape, self.dtype(*(node.dtype for node in nodes), **params))
+        return node
+
+    def fail(self, expected: str, nodes: Sequence[Value]) -> ShapeError:
+        """The error for arguments whose shapes do not fit."""
+        return ShapeError(f"{self.name}: {expected}; {listing(nodes)}")
+
+    def dtype(self, *dtypes: np.dtype[Any], **params: Any) -> np.dtype[Any]:
+        """The result's dtype: that of the arguments together, unless an op says otherwise."""
+        return result_type(*dtypes)
+
+    def pull(self, ct: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]) -> Value | None:
+        """What the cotangent `ct` of the result contributes to argument `slot`; None where it does not depend on it.
+
+        May come back in any shape that broadcasting could have made of the argument's: the engine sums it down.
+        """
+        raise NotImplementedError
+
+    def push(
+        self, tangent: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]
+    ) -> Value | None:
+        """What the tangent of argument `slot` contributes to the tangent of the result; None if it does not."""
+        raise NotImplementedError
+
+    def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
+        """Apply to each member of the stacked arguments. Ops that can do all members in one call override this."""
+        count = next(len_of_stack(arg) for arg in args if isinstance(arg, Stacked))
+        members = [
+            self(*(arg.value[i] if isinstance(arg, Stacked) else arg for arg in args), **params) for i in range(count)
+        ]
+        return Stacked(np.stack(members))
+
+
+class Elementwise(Op):
+    """An op that acts on each element alone, under broadcasting.
+
+    `partials[i]` is the derivative in argument i: a function `(out, *args) -> expression`, or one of the constants
+    1, -1 and 0, or None where the result does not depend on the argument's value in any smooth way (comparisons,
+    conditions).
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> mg.ops.tanh.partials[0](None, np.float64(25.0))     # exact where 1 - tanh(x)**2 rounds to 0
+    array(7.71499939e-22)
+    """
+
+    multiplication: ClassVar[Op]
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Kernel,
+        partials: Sequence[Partial],
+        *,
+        latex: str,
+        doc: str,
+        analytic: bool = True,
+        kinks: tuple[Kink, ...] = (),
+        singular: str = "",
+    ) -> None:
+        self.name = name
+        self.kernel = kernel
+        self.partials = tuple(partials)
+        self.latex = latex
+        self.__doc__ = doc
+        self.analytic = analytic
+        self.kinks = kinks
+        self.singular = singular
+        self._dtypes: dict[tuple[np.dtype[Any], ...], np.dtype[Any]] = {}
+        super().__init__()
+
+    def __call__(self, *args: Value, **params: Any) -> Value:
+        for arg in args:
+            if not isinstance(arg, Node):
+                return super().__call__(*args, **params)
+        return self.build(args, params)
+
+    def build(self, nodes: tuple[Node, ...], params: dict[str, Any]) -> Node:
+        first = nodes[0]
+        if len(nodes) == 1:
+            shape = first.shape
+            key: tuple[np.dtype[Any], ...] = (first.dtype,)
+        else:
+            shape = self._joint_shape(nodes)
+            key = tuple([node.dtype for node in nodes])
+        dtype = self._dtypes.get(key)
+        if dtype is None:
+            dtype = self._dtypes.setdefault(key, self.dtype(*key))
+        node: Node = make(self, nodes, params, shape, dtype)
+        return node
+
+    def _joint_shape(self, nodes: tuple[Node, ...]) -> Shape:
+        shape = nodes[0].shape
+        for node in nodes:
+            if node.shape != shape:
+                try:
+                    return joint_shape(tuple([node.shape for node in nodes]))
+                except ValueError:
+                    raise self.fail("expects shapes that broadcast together", nodes) from None
+        return shape
+
+    def shape(self, *shapes: Shape, **params: Any) -> Shape:
+        return joint_shape(shapes)
+
+    def dtype(self, *dtypes: np.dtype[Any], **params: Any) -> np.dtype[Any]:
+        # Asking the kernel is the one rule that cannot disagree with it.
+        with np.errstate(all="ignore"):
+            result = np.asarray(self.kernel(*(np.ones((), dtype) for dtype in dtypes))).dtype
+        if result.kind not in "fiub":
+            raise DtypeError(
+                f"{self.name} of {', '.join(map(str, dtypes))} gives {result}; minigrad computes with real numbers"
+            )
+        return result
+
+    def pull(self, ct: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]) -> Value | None:
+        return self._scale(ct, slot, out, args)
+
+    def push(
+        self, tangent: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]
+    ) -> Value | None:
+        return self._scale(tangent, slot, out, args)
+
+    def partial(self, slot: int, out: Value, args: Sequence[Value]) -> Value | None:
+        """The local derivative in argument `slot`, an expression of the kind of `args`, a number, or None."""
+        partial = self.partials[slot] if slot < len(self.partials) else self.partials[-1]
+        return partial(out, *args) if callable(partial) else partial
+
+    def _scale(self, vector: Value, slot: int, out: Value, args: Sequence[Value]) -> Value | None:
+        # The one place where a cotangent or a tangent is multiplied by a partial.
+        partial = self.partial(slot, out, args)
+        if partial is None:
+            return None
+        if isinstance(partial, int) and partial == 1:
+            return vector
+        return Elementwise.multiplication(vector, partial)
+
+    def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
+        rank = max(len(np.shape(arg)) if not isinstance(arg, (Node, Stacked)) else len(arg.shape) for arg in args)
+        return Stacked(self(*(align(arg, rank) for arg in args), **params))
+
+
+class Linear(Op):
+    """An op that is linear in the arguments `linear_in`, taken one at a time.
+
+    The datum is `transpose`: the adjoint map, which carries a cotangent of the result back to argument `slot`.
+    """
+
+    linear_in: tuple[int, ...] = (0,)
+
+    transpose: Callable[..., Value]
+
+    def pull(self, ct: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]) -> Value | None:
+        if not self.is_linear_in(slot):
+            return None
+        return self.transpose(ct, slot, args, **params)
+
+    def push(
+        self, tangent: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]
+    ) -> Value | None:
+        if not self.is_linear_in(slot):
+            return None
+        return self(*args[:slot], tangent, *args[slot + 1 :], **params)
+
+    def is_linear_in(self, slot: int) -> bool:
+        return slot in self.linear_in
+
+
+class Explicit(Op):
+    """An op whose pull and push rules are written out."""
+
+
+def len_of_stack(stacked: Stacked) -> int:
+    count: int = stacked.value.shape[0]
+    return count
+
+
+def align(value: Value, rank: int) -> Value:
+    """The plain value of a stacked one, its members padded with leading 1s to `rank` axes for broadcasting."""
+    if not isinstance(value, Stacked):
+        return value
+    missing = rank - value.ndim
+    if not missing:
+        return value.value
+    return value.value.reshape((len_of_stack(value), *(1,) * missing, *value.shape))
+
+
+@cache
+def joint_shape(shapes: tuple[Shape, ...]) -> Shape:
+    """The shape that the given ones broadcast to."""
+    return np.broadcast_shapes(*shapes)
+
+
+@cache
+def result_type(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """NumPy's promotion of real dtypes."""
+    return np.result_type(*dtypes)
+
+
+def lift(values: Sequence[Value]) -> tuple[Node, ...]:
+    """Numbers and arrays among nodes become constants. A Python number takes the dtype of the nodes beside it, as
+    in NumPy: `x * 2.0` stays float32 where x is."""
+    nodes = [value for value in values if isinstance(value, Node)]
+    beside = result_type(*(node.dtype for node in nodes))
+    return tuple([value if isinstance(value, Node) else constant_beside(value, beside) for value in values])
+
+
+def constant_beside(value: Value, beside: np.dtype[Any]) -> Node:
+    from .leaves import constant
+
+    if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
+        return constant(np.asarray(value, dtype=np.result_type(beside, type(value)(0))))
+    return constant(value)
