@@ -1,0 +1,36 @@
+"""Recurrent networks from minigrad's primitives, unrolled in time. Arrays are (time, batch, feature).
+
+>>> import numpy as np
+>>> import minigrad as mg
+>>> import rnn
+>>> model = rnn.LSTM(input_size=3, hidden_size=4, rng=0)
+>>> net = rnn.unroll(model, np.ones((5, 1, 3)))
+>>> loss = mg.sum(net.steps[-1].h)
+>>> mg.grad(loss, model.parameters["weight_hh_l0"]).shape
+(16, 4)
+"""
+
+from pathlib import Path as _Path
+
+from minigrad import hide_frames as _hide_frames
+
+from .cells import LSTM, RNN, Recurrent
+from .losses import cross_entropy
+from .text import Reading, Vocabulary, read
+from .unroll import Step, Unrolled, unroll
+
+# A node's site is the user's line, not ours.
+_hide_frames(_Path(__file__).parent)
+
+__all__ = [
+    "LSTM",
+    "RNN",
+    "Reading",
+    "Recurrent",
+    "Step",
+    "Unrolled",
+    "Vocabulary",
+    "cross_entropy",
+    "read",
+    "unroll",
+]
