@@ -1,0 +1,81 @@
+"""Long graphs: nothing recurses over nodes, and nothing is visited twice.
+
+Each program runs in a fresh interpreter whose recursion limit is 200, so that one hidden recursion fails it.
+"""
+
+import subprocess
+import sys
+import textwrap
+
+import minigrad as mg
+
+CHAIN = """
+import copy, gc, pickle, sys, weakref
+import numpy as np
+import minigrad as mg
+sys.setrecursionlimit(200)
+x = mg.input((), name="x")
+y = x
+for _ in range({length}):
+    y = mg.tanh(y)
+"""
+
+
+def run_shallow(program, length=100_000):
+    source = CHAIN.format(length=length) + textwrap.dedent(program)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_a_chain_of_100_000_nodes_differentiates_evaluates_prints_and_is_deleted():
+    run_shallow(
+        """
+        g = mg.grad(y, x)
+        assert abs(float(g.eval({x: 1e-9})) - 1) < 1e-6
+        assert len(repr(g)) < 200 and len(repr(y)) < 200
+        assert float(mg.jvp(y, x, 1.0).eval({x: 1e-9})) > 0.99
+        gone = weakref.ref(y)
+        del y, g
+        assert gone() is None
+        """
+    )
+
+
+def test_a_second_gradient_and_copies_of_a_long_chain():
+    run_shallow(
+        """
+        g = mg.grad(mg.grad(y, x), x)
+        assert np.isfinite(g.eval({x: 1e-9}))
+        assert copy.copy(g) is g and copy.deepcopy(g) is g
+        """,
+        length=40_000,
+    )
+
+
+def test_graphs_are_freed_without_the_garbage_collector():
+    run_shallow(
+        """
+        gc.disable()
+        w = mg.parameter(np.ones((3, 3)), name="w")
+        z = mg.sum(mg.tanh(w @ w))
+        f = mg.function([w], [z, mg.grad(z, w)])
+        f(np.ones((3, 3)))
+        values = mg.run(mg.grad(z, w))
+        gone = [weakref.ref(node) for node in (z, w)]
+        del w, z, f, values
+        assert [ref() for ref in gone] == [None, None], gone
+        """,
+        length=1,
+    )
+
+
+def test_shared_subgraphs_are_visited_once():
+    x = mg.input(())
+    y = x
+    for _ in range(2_000):
+        y = y + y
+    assert sum(1 for _ in mg.walk(y)) == 2_001
+    # One join a node: linear, where a walk along paths would take 2**2000 steps.
+    assert sum(1 for _ in mg.walk(mg.grad(y, x))) <= 3 * 2_000
+    assert y.eval({x: 2.0**-1000}) == 2.0**1000
