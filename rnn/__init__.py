@@ -14,15 +14,16 @@ from pathlib import Path as _Path
 
 from minigrad import hide_frames as _hide_frames
 
-from .cells import LSTM, RNN, Recurrent
+from .cells import GRU, LSTM, RNN, Recurrent
 from .losses import cross_entropy
 from .text import Reading, Vocabulary, read
-from .unroll import Step, Unrolled, unroll
+from .unroll import Step, Unrolled, dropout_masks, unroll
 
 # A node's site is the user's line, not ours.
 _hide_frames(_Path(__file__).parent)
 
 __all__ = [
+    "GRU",
     "LSTM",
     "RNN",
     "Reading",
@@ -31,6 +32,7 @@ __all__ = [
     "Unrolled",
     "Vocabulary",
     "cross_entropy",
+    "dropout_masks",
     "read",
     "unroll",
 ]
