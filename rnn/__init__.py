@@ -18,6 +18,7 @@ from .cells import GRU, LSTM, RNN, Recurrent
 from .losses import cross_entropy
 from .text import Reading, Vocabulary, read
 from .unroll import Step, Unrolled, dropout_masks, unroll
+from .weights import dump_weights, load_weights
 
 # A node's site is the user's line, not ours.
 _hide_frames(_Path(__file__).parent)
@@ -33,6 +34,8 @@ __all__ = [
     "Vocabulary",
     "cross_entropy",
     "dropout_masks",
+    "dump_weights",
+    "load_weights",
     "read",
     "unroll",
 ]
