@@ -94,8 +94,7 @@ def join(terms: list[Node], node: Node) -> Node:
     if len(terms) == 1:
         return terms[0]
     with differentiating(node):
-        total: Node = ops.add_n(*terms)
-        return total
+        return ops.add_n(*terms)
 
 
 def pull_edge(user: Node, slot: int, ct: Value, out: Value, args: Sequence[Value]) -> Value | None:
@@ -243,8 +242,7 @@ def _like(node: Node, value: Value, what: str) -> Node:
         raise GradientError(f"{what} {describe(node)} must have its shape {node.shape}, got {given.shape}")
     if given.dtype == node.dtype:
         return given
-    converted: Node = ops.cast(given, dtype=node.dtype)
-    return converted
+    return ops.cast(given, dtype=node.dtype)
 
 
 def _between(sources: Sequence[Node], y: Node) -> list[Node]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .node import Node, describe
+from .node import Node, Shape, describe, here
 
 
 class ShapeError(ValueError):
@@ -22,6 +23,13 @@ class GradientError(ValueError):
     """A derivative that does not exist as asked: not a scalar, not reachable, not a float."""
 
 
+class BroadcastWarning(UserWarning):
+    """Both operands grew under broadcasting, and they differ in rank: (N,) with (N, 1) gives (N, N).
+
+    Turn it into an error with `warnings.simplefilter("error", mg.BroadcastWarning)`.
+    """
+
+
 class FeedError(ValueError):
     """An input without a value, or a value that does not fit its input."""
 
@@ -34,3 +42,15 @@ def listing(values: Sequence[Any]) -> str:
         shape = value.shape if isinstance(value, Node) else np.shape(value)
         parts.append(f"{letter} = {what} with shape {shape}")
     return ", ".join(parts)
+
+
+def warn_of_broadcast(name: str, nodes: Sequence[Node], shape: Shape) -> None:
+    """Say that broadcasting made every operand larger."""
+    path, line = here()
+    warnings.warn_explicit(
+        f"{name}: both operands grow to {shape} under broadcasting; {listing(nodes)}. "
+        "Give them the same number of axes if that is meant, say x[None, :] and y",
+        BroadcastWarning,
+        path,
+        line,
+    )

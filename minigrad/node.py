@@ -131,6 +131,11 @@ class differentiating:
         _here.reset(self._token)
 
 
+def is_forward() -> bool:
+    """Whether nodes made now are written by somebody, and not derived from others."""
+    return _here.get()[1] is None
+
+
 _hidden_folders = [str(Path(__file__).parent)]
 _hidden_file: dict[str, bool] = {}
 
@@ -143,8 +148,8 @@ def hide_frames(folder: str | Path) -> None:
 
 def _caller() -> _Site:
     """The first frame outside the hidden folders. Only the code object and the instruction are kept: the line
-    number is worked out when somebody asks."""
-    frame = sys._getframe(2)
+    number is worked out when somebody asks. Nearer than three calls up there is only this package."""
+    frame = sys._getframe(3)
     while True:
         filename = frame.f_code.co_filename
         hidden = _hidden_file.get(filename)
@@ -154,6 +159,12 @@ def _caller() -> _Site:
         if not hidden or frame.f_back is None:
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
+
+
+def here() -> tuple[str, int]:
+    """The file and line of the caller outside the hidden folders."""
+    site = _caller()
+    return site[0].co_filename, _line(site)
 
 
 def _line(site: _Site) -> int:
@@ -208,7 +219,13 @@ class Node(Syntax):
     @property
     def site(self) -> str:
         """Where the node was made, `file.py:line`."""
-        return f"{Path(self._site[0].co_filename).name}:{_line(self._site)}"
+        path, line = self.location
+        return f"{Path(path).name}:{line}"
+
+    @property
+    def location(self) -> tuple[str, int]:
+        """The file and line that made the node."""
+        return self._site[0].co_filename, _line(self._site)
 
     def named(self, name: str) -> Node:
         """Give this node a name for messages and figures, and return it. A name can be given once.
@@ -234,6 +251,11 @@ class Node(Syntax):
         from .run import run
 
         return np.array(run(self, feed)[self])
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{self!r} is not pickled: write graphs with mg.save(path, outputs), read them with mg.load(path)"
+        )
 
     def __copy__(self) -> Node:
         return self

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,17 @@ def bind(functions_module: Any, ops_module: Any) -> None:
     globals().update(f=functions_module, ops=ops_module)
 
 
+def _method(name: str) -> Callable[..., Node]:
+    """NumPy's method of that name: the function with the node as its first argument."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(f, name)(self, *args, **kwargs)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"NumPy's method: see `minigrad.functions.{name}`."
+    return method
+
+
 class Syntax:
     """Operators and methods shared by every Node."""
 
@@ -31,34 +43,34 @@ class Syntax:
         dtype: np.dtype[Any]
 
     def __add__(self, other: Any) -> Node:
-        return ops.add(self, other)  # type: ignore[no-any-return]
+        return ops.add(self, other)
 
     def __radd__(self, other: Any) -> Node:
-        return ops.add(other, self)  # type: ignore[no-any-return]
+        return ops.add(other, self)
 
     def __sub__(self, other: Any) -> Node:
-        return ops.sub(self, other)  # type: ignore[no-any-return]
+        return ops.sub(self, other)
 
     def __rsub__(self, other: Any) -> Node:
-        return ops.sub(other, self)  # type: ignore[no-any-return]
+        return ops.sub(other, self)
 
     def __mul__(self, other: Any) -> Node:
-        return ops.mul(self, other)  # type: ignore[no-any-return]
+        return ops.mul(self, other)
 
     def __rmul__(self, other: Any) -> Node:
-        return ops.mul(other, self)  # type: ignore[no-any-return]
+        return ops.mul(other, self)
 
     def __truediv__(self, other: Any) -> Node:
-        return ops.div(self, other)  # type: ignore[no-any-return]
+        return ops.div(self, other)
 
     def __rtruediv__(self, other: Any) -> Node:
-        return ops.div(other, self)  # type: ignore[no-any-return]
+        return ops.div(other, self)
 
     def __pow__(self, other: Any) -> Node:
-        return ops.power(self, other)  # type: ignore[no-any-return]
+        return ops.power(self, other)
 
     def __rpow__(self, other: Any) -> Node:
-        return ops.power(other, self)  # type: ignore[no-any-return]
+        return ops.power(other, self)
 
     def __matmul__(self, other: Any) -> Node:
         return f.matmul(self, other)
@@ -66,26 +78,38 @@ class Syntax:
     def __rmatmul__(self, other: Any) -> Node:
         return f.matmul(other, self)
 
+    def __floordiv__(self, other: Any) -> Node:
+        return ops.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Node:
+        return ops.floor_divide(other, self)
+
+    def __mod__(self, other: Any) -> Node:
+        return ops.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> Node:
+        return ops.remainder(other, self)
+
     def __neg__(self) -> Node:
-        return ops.neg(self)  # type: ignore[no-any-return]
+        return ops.neg(self)
 
     def __pos__(self) -> Node:
         return self  # type: ignore[return-value]  # only Node and its drafts inherit this class
 
     def __abs__(self) -> Node:
-        return ops.absolute(self)  # type: ignore[no-any-return]
+        return ops.absolute(self)
 
     def __gt__(self, other: Any) -> Node:
-        return ops.greater(self, other)  # type: ignore[no-any-return]
+        return ops.greater(self, other)
 
     def __ge__(self, other: Any) -> Node:
-        return ops.greater_equal(self, other)  # type: ignore[no-any-return]
+        return ops.greater_equal(self, other)
 
     def __lt__(self, other: Any) -> Node:
-        return ops.less(self, other)  # type: ignore[no-any-return]
+        return ops.less(self, other)
 
     def __le__(self, other: Any) -> Node:
-        return ops.less_equal(self, other)  # type: ignore[no-any-return]
+        return ops.less_equal(self, other)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Syntax):
@@ -142,6 +166,11 @@ class Syntax:
         return f.transpose(self)
 
     @property
+    def mT(self) -> Node:
+        """The last two axes exchanged."""
+        return f.matrix_transpose(self)
+
+    @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.shape)
@@ -149,15 +178,7 @@ class Syntax:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self.shape))
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """The sum over `axis` (all axes by default)."""
-        return f.sum(self, axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """The mean over `axis` (all axes by default)."""
-        return f.mean(self, axis, keepdims=keepdims)
+        return math.prod(self.shape)
 
     def reshape(self, *shape: Any) -> Node:
         """The same elements in another shape; one size may be -1."""
@@ -169,9 +190,38 @@ class Syntax:
         return f.transpose(self, order)
 
     def dot(self, other: Any) -> Node:
-        """NumPy's dot for at most two axes: the matrix product."""
+        """NumPy's dot: over the last axis of this and the last but one of the other."""
         return f.dot(self, other)
 
-    def astype(self, dtype: Any) -> Node:
-        """Converted to `dtype`."""
-        return f.astype(self, dtype)
+    def item(self) -> float:
+        """Refused: a node holds no number."""
+        raise TypeError(f"{self!r} is not a number before it is evaluated: use .eval()")
+
+    all = _method("all")
+    any = _method("any")
+    argmax = _method("argmax")
+    argmin = _method("argmin")
+    argsort = _method("argsort")
+    astype = _method("astype")
+    choose = _method("choose")
+    clip = _method("clip")
+    copy = _method("copy")
+    cumprod = _method("cumprod")
+    cumsum = _method("cumsum")
+    diagonal = _method("diagonal")
+    max = _method("max")
+    mean = _method("mean")
+    min = _method("min")
+    prod = _method("prod")
+    ptp = _method("ptp")
+    ravel = _method("ravel")
+    repeat = _method("repeat")
+    round = _method("round")
+    squeeze = _method("squeeze")
+    std = _method("std")
+    sum = _method("sum")
+    swapaxes = _method("swapaxes")
+    take = _method("take")
+    trace = _method("trace")
+    var = _method("var")
+    flatten = _method("ravel")

@@ -4,7 +4,7 @@ Three families, by the datum they need:
 
 * `Elementwise`: one partial derivative per argument, an expression.
 * `Linear`: the transpose of the map in each argument it is linear in; the tangent rule is the op itself.
-* `Explicit`: a pull and a push rule, written out. Few ops need this.
+* `Explicit`: a pull and a push rule, written out. Few ops need this; and fewer still, the `Discrete` ones, have none.
 
 Rules are written once, in terms of ops, and run on three kinds of values, because calling an op does the obvious thing
 with each: on nodes it builds a node, on arrays it computes an array, and on `Stacked` values (many cotangents at once)
@@ -13,14 +13,16 @@ it maps over the stack axis. Rules never mention broadcasting: the engine reduce
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..errors import DtypeError, ShapeError, listing
-from ..node import Node, Shape, make
+from ..errors import DtypeError, ShapeError, listing, warn_of_broadcast
+from ..node import Node, Shape, is_forward, make
 
 # A node, an array, a Python number or a Stacked value: whatever an op can be called on.
 Value: TypeAlias = Any
@@ -73,7 +75,7 @@ class Op:
         analytic: whether the kernel is complex-differentiable, so that a complex step may check it.
         kinks: the policy rows, tested one by one.
         kernel: computes on arrays, generic in dtype: float32 stays float32, and complex arrays work.
-        shape: the result's shape from the arguments' shapes.
+        shape: the result's shape from the arguments' shapes; raises ValueError saying what it expects.
         singular: when the op makes a non-finite number of finite ones, and the remedy; read by `why_nan`.
     """
 
@@ -91,6 +93,8 @@ class Op:
         if self.name in REGISTRY:
             raise ValueError(f"an op named {self.name!r} exists already; choose another name")
         REGISTRY[self.name] = self
+        rows = [f"{kink.where}: the derivative is {kink.partials}" for kink in self.kinks]
+        self.__doc__ = "\n".join([self.__doc__ or "", *rows])
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -108,9 +112,11 @@ class Op:
 
     def build(self, nodes: tuple[Node, ...], params: dict[str, Any]) -> Node:
         """Infer shape and dtype and make the node."""
-        shape = self.shape(*(node.shape for node in nodes), **params)
-        node: Node = make(self, nodes, params, shape, self.dtype(*(node.dtype for node in nodes), **params))
-        return node
+        try:
+            shape = self.shape(*[node.shape for node in nodes], **params)
+        except ValueError as error:
+            raise self.fail(str(error), nodes) from None
+        return make(self, nodes, params, shape, self.dtype(*[node.dtype for node in nodes], **params))
 
     def fail(self, expected: str, nodes: Sequence[Value]) -> ShapeError:
         """The error for arguments whose shapes do not fit."""
@@ -155,8 +161,6 @@ class Elementwise(Op):
     array(7.71499939e-22)
     """
 
-    multiplication: ClassVar[Op]
-
     def __init__(
         self,
         name: str,
@@ -177,38 +181,35 @@ class Elementwise(Op):
         self.analytic = analytic
         self.kinks = kinks
         self.singular = singular
-        self._dtypes: dict[tuple[np.dtype[Any], ...], np.dtype[Any]] = {}
+        self._dtype_of_same: dict[np.dtype[Any], np.dtype[Any]] = {}
+        self.dtype = cache(self.dtype)  # type: ignore[method-assign]  # an op is asked the same few questions for ever
         super().__init__()
 
     def __call__(self, *args: Value, **params: Any) -> Value:
+        # Nodes of one shape and dtype are the common case, and building them is the cost of writing a graph.
+        first = args[0]
+        if not isinstance(first, Node):
+            return super().__call__(*args, **params)
+        shape, dtype = first.shape, first.dtype
         for arg in args:
             if not isinstance(arg, Node):
                 return super().__call__(*args, **params)
-        return self.build(args, params)
+            if arg.shape != shape or arg.dtype is not dtype:
+                return self.build(args, params)
+        result = self._dtype_of_same.get(dtype)
+        if result is None:
+            result = self._dtype_of_same.setdefault(dtype, self.dtype(*[dtype] * len(args)))
+        return make(self, args, params, shape, result)
 
     def build(self, nodes: tuple[Node, ...], params: dict[str, Any]) -> Node:
-        first = nodes[0]
-        if len(nodes) == 1:
-            shape = first.shape
-            key: tuple[np.dtype[Any], ...] = (first.dtype,)
-        else:
-            shape = self._joint_shape(nodes)
-            key = tuple([node.dtype for node in nodes])
-        dtype = self._dtypes.get(key)
-        if dtype is None:
-            dtype = self._dtypes.setdefault(key, self.dtype(*key))
-        node: Node = make(self, nodes, params, shape, dtype)
-        return node
-
-    def _joint_shape(self, nodes: tuple[Node, ...]) -> Shape:
-        shape = nodes[0].shape
-        for node in nodes:
-            if node.shape != shape:
-                try:
-                    return joint_shape(tuple([node.shape for node in nodes]))
-                except ValueError:
-                    raise self.fail("expects shapes that broadcast together", nodes) from None
-        return shape
+        shapes = tuple([node.shape for node in nodes])
+        try:
+            shape, is_mutual = broadcast(shapes)
+        except ValueError:
+            raise self.fail("expects shapes that broadcast together", nodes) from None
+        if is_mutual and is_forward():
+            warn_of_broadcast(self.name, nodes, shape)
+        return make(self, nodes, params, shape, self.dtype(*[node.dtype for node in nodes]))
 
     def shape(self, *shapes: Shape, **params: Any) -> Shape:
         return joint_shape(shapes)
@@ -237,16 +238,11 @@ class Elementwise(Op):
         return partial(out, *args) if callable(partial) else partial
 
     def _scale(self, vector: Value, slot: int, out: Value, args: Sequence[Value]) -> Value | None:
-        # The one place where a cotangent or a tangent is multiplied by a partial.
         partial = self.partial(slot, out, args)
-        if partial is None:
-            return None
-        if isinstance(partial, int) and partial == 1:
-            return vector
-        return Elementwise.multiplication(vector, partial)
+        return None if partial is None else scale(vector, partial)
 
     def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
-        rank = max(len(np.shape(arg)) if not isinstance(arg, (Node, Stacked)) else len(arg.shape) for arg in args)
+        rank = max(rank_of(arg) for arg in args)
         return Stacked(self(*(align(arg, rank) for arg in args), **params))
 
 
@@ -280,9 +276,60 @@ class Explicit(Op):
     """An op whose pull and push rules are written out."""
 
 
+class Discrete(Op):
+    """An op whose result does not vary smoothly with any argument: positions, orders. No derivative passes it."""
+
+    analytic = False
+
+    def pull(self, ct: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]) -> None:
+        return None
+
+    def push(self, tangent: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]) -> None:
+        return None
+
+
+_zero_is_strong: ContextVar[bool] = ContextVar("_zero_is_strong", default=False)
+
+
+@contextmanager
+def strong_zero() -> Iterator[None]:
+    """Derivatives taken inside the block let a cotangent of 0 win over a partial of inf or NaN.
+
+    By IEEE arithmetic 0 * inf is NaN, so the gradient of `where(x > 0, sqrt(x), 0)` at 0 is NaN: the branch that was
+    not taken sends back 0 times the infinite slope of the root. The usual cure is the double where, which keeps
+    the root away from 0: `where(x > 0, sqrt(where(x > 0, x, 1)), 0)`. This block is the other cure.
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> x = mg.input(())
+    >>> y = np.where(x > 0, np.sqrt(x), 0.0)
+    >>> with mg.strong_zero():
+    ...     g = mg.grad(y, x)
+    >>> mg.grad(y, x).eval({x: 0.0}), g.eval({x: 0.0})
+    (array(nan), array(0.))
+    """
+    token = _zero_is_strong.set(True)
+    try:
+        yield
+    finally:
+        _zero_is_strong.reset(token)
+
+
+def scale(vector: Value, partial: Value) -> Value:
+    """A cotangent or a tangent times a local derivative: the one place where the two are multiplied."""
+    if isinstance(partial, int) and partial == 1:
+        return vector
+    return REGISTRY["strong_mul" if _zero_is_strong.get() else "mul"](vector, partial)
+
+
 def len_of_stack(stacked: Stacked) -> int:
     count: int = stacked.value.shape[0]
     return count
+
+
+def rank_of(value: Value) -> int:
+    """The number of axes of a value of any kind, the stack's apart."""
+    return len(value.shape) if isinstance(value, (Node, Stacked)) else np.ndim(value)
 
 
 def align(value: Value, rank: int) -> Value:
@@ -296,15 +343,39 @@ def align(value: Value, rank: int) -> Value:
 
 
 @cache
+def broadcast(shapes: tuple[Shape, ...]) -> tuple[Shape, bool]:
+    """The shape that the given ones broadcast to, and whether that was likely a slip: shapes of different rank that
+    each grew, like (N,) against (N, 1)."""
+    joint = np.broadcast_shapes(*shapes)
+    grown = {shape for shape in shapes if np.prod(shape, dtype=int) != np.prod(joint, dtype=int) and shape}
+    is_mutual = all(shape in grown or not shape for shape in shapes) and len({len(shape) for shape in grown}) > 1
+    return joint, is_mutual
+
+
 def joint_shape(shapes: tuple[Shape, ...]) -> Shape:
     """The shape that the given ones broadcast to."""
-    return np.broadcast_shapes(*shapes)
+    try:
+        return broadcast(shapes)[0]
+    except ValueError:
+        raise ValueError("expects shapes that broadcast together") from None
 
 
 @cache
 def result_type(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
     """NumPy's promotion of real dtypes."""
     return np.result_type(*dtypes)
+
+
+def known(value: Value) -> float | None:
+    """The number that `value` always is: a Python number, or a constant node of one element. Else None."""
+    if isinstance(value, Node):
+        return float(value._value.item()) if value.op.name == "constant" and value._value.size == 1 else None
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def real(x: Any) -> Any:
+    """The part of a complex array that decides where a function is not analytic."""
+    return x.real if np.iscomplexobj(x) else x
 
 
 def lift(values: Sequence[Value]) -> tuple[Node, ...]:

@@ -1,8 +1,8 @@
 """The elementwise family: every op here is its kernel and its partial derivatives.
 
 Where a partial could be spelled with cancellation (`1 - tanh**2`, `s * (1 - s)`) it is an op of its own instead, exact
-down to the smallest normal number. Kernels accept complex arrays; where a function is not analytic the real part
-decides.
+down to the smallest normal number. Kernels accept complex arrays. Further members of the family: `transcendental.py`
+(trigonometry and its like) and `piecewise.py` (functions with kinks and jumps, comparisons).
 """
 
 from __future__ import annotations
@@ -11,19 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .core import Elementwise, Kink, Value
-
-
-def _real(x: Any) -> Any:
-    return x.real if np.iscomplexobj(x) else x
-
-
-def _compare(ufunc: Any) -> Any:
-    def kernel(x: Any, y: Any) -> Any:
-        return ufunc(_real(x), _real(y))
-
-    return kernel
-
+from .core import Elementwise, Kink, Value, known, real
+from .linear import where
+from .piecewise import equal
 
 add: Elementwise = Elementwise("add", np.add, (1, 1), latex="{0} + {1}", doc="Sum, x + y.")
 sub: Elementwise = Elementwise("sub", np.subtract, (1, -1), latex="{0} - {1}", doc="Difference, x - y.")
@@ -33,16 +23,23 @@ mul: Elementwise = Elementwise(
     (lambda out, x, y: y, lambda out, x, y: x),
     latex=r"{0} \odot {1}",
     doc="Product, element by element.",
-    singular="0 * inf is NaN; keep the factor finite, or choose the branch before the product (double where)",
+    singular="0 * inf is NaN: keep the factor finite, or choose the branch before the product (double where)",
 )
-Elementwise.multiplication = mul
+strong_mul: Elementwise = Elementwise(
+    "strong_mul",
+    lambda v, p: np.where(v == 0, np.zeros_like(v), v * p),
+    (lambda out, v, p: p, lambda out, v, p: v),
+    latex=r"{0} \odot {1}",
+    doc="Product in which a first factor of 0 wins over inf and NaN; see `strong_zero`.",
+    analytic=False,
+)
 div: Elementwise = Elementwise(
     "div",
     np.true_divide,
     (lambda out, x, y: div(1, y), lambda out, x, y: neg(div(out, y))),
     latex=r"\frac{{{0}}}{{{1}}}",
     doc="Quotient, x / y.",
-    singular="y = 0; guard the denominator before dividing, np.where(y == 0, 1, y)",
+    singular="the denominator is 0: guard it before dividing, x / np.where(y == 0, 1, y) with np.equal for ==",
 )
 neg: Elementwise = Elementwise("neg", np.negative, (-1,), latex="-{0}", doc="Negative, -x.")
 
@@ -63,44 +60,49 @@ add_n: Elementwise = Elementwise(
 )
 
 
-def _power_of_base(out: Value, x: Value, y: Value) -> Value:
-    return where_zero(y, mul(y, power(x, sub(y, 1))))
+def _power(x: Any, y: Any) -> Any:
+    return np.square(x) if np.ndim(y) == 0 and y == 2 else np.power(x, y)
 
 
-def _power_of_exponent(out: Value, x: Value, y: Value) -> Value:
-    return where_zero(x, mul(out, log(x)))
+def _power_in_base(out: Value, x: Value, y: Value) -> Value:
+    exponent = known(y)
+    if exponent == 0:
+        return 0
+    if exponent == 1:
+        return 1
+    if exponent is not None:
+        return mul(y, x if exponent == 2 else power(x, exponent - 1))
+    return mul(y, power(x, where(equal(y, 0), 0, sub(y, 1))))
 
 
-where_zero: Elementwise = Elementwise(
-    "where_zero",
-    lambda x, y: np.where(_real(x) == 0, 0, y),
-    (None, lambda out, x, y: not_equal_as(x, y)),
-    latex=r"[{0} \ne 0]\,{1}",
-    doc="y where x is not 0, else 0: a product whose zero wins over inf and NaN.",
-    analytic=False,
-)
-not_equal_as: Elementwise = Elementwise(
-    "not_equal_as",
-    lambda x, y: (_real(x) != 0).astype(_real(np.asarray(y)).dtype),
-    (None, None),
-    latex=r"[{0} \ne 0]",
-    doc="1 where x is not 0, else 0, in y's dtype.",
-    analytic=False,
-)
+def _power_in_exponent(out: Value, x: Value, y: Value) -> Value:
+    return mul(out, log(where(equal(x, 0), 1, x)))
+
+
 power: Elementwise = Elementwise(
     "power",
-    np.power,
-    (_power_of_base, _power_of_exponent),
+    _power,
+    (_power_in_base, _power_in_exponent),
     latex="{0}^{{{1}}}",
-    doc="x ** y. The gradient of x ** 0 at 0 is 0, and that of 0 ** y in y is 0.",
-    kinks=(Kink("x**0 at 0", (0.0, 0.0), (0.0, 0.0)),),
-    singular="a negative base with a fractional exponent, or 0 to a negative power",
+    doc="x ** y. The gradient of x ** 0 at 0 is 0, and so is that of 0 ** y in y.",
+    kinks=(Kink("x**0 at 0", (0.0, 0.0), (0.0, 0.0)), Kink("0**y", (0.0, 2.0), (0.0, 0.0))),
+    singular="a negative base has a fractional exponent, or 0 a negative one: keep the base positive",
 )
 exp: Elementwise = Elementwise(
-    "exp", np.exp, (lambda out, x: out,), latex="e^{{{0}}}", doc="Exponential.", singular="x above 709"
+    "exp",
+    np.exp,
+    (lambda out, x: out,),
+    latex="e^{{{0}}}",
+    doc="Exponential.",
+    singular="x is above 709 (88 in float32): subtract the maximum first, or use softmax or logsumexp",
 )
 expm1: Elementwise = Elementwise(
-    "expm1", np.expm1, (lambda out, x: exp(x),), latex="e^{{{0}}} - 1", doc="exp(x) - 1, exact near 0."
+    "expm1",
+    np.expm1,
+    (lambda out, x: exp(x),),
+    latex="e^{{{0}}} - 1",
+    doc="exp(x) - 1, exact near 0.",
+    singular="x is above 709 (88 in float32)",
 )
 log: Elementwise = Elementwise(
     "log",
@@ -108,15 +110,24 @@ log: Elementwise = Elementwise(
     (lambda out, x: div(1, x),),
     latex=r"\log {0}",
     doc="Natural logarithm.",
-    singular="x <= 0; clamp the argument away from 0, or use logsumexp or log1p",
+    singular="x <= 0: clamp the argument away from 0, or use logsumexp, log_softmax or log1p",
 )
+
+
+def _log1p(x: Any) -> Any:
+    if not np.iscomplexobj(x):
+        return np.log1p(x)
+    # NumPy's own rounds 1 + x first.
+    return 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2) + 1j * np.arctan2(x.imag, 1 + x.real)
+
+
 log1p: Elementwise = Elementwise(
     "log1p",
-    np.log1p,
+    _log1p,
     (lambda out, x: div(1, add(1, x)),),
     latex=r"\log(1 + {0})",
     doc="log(1 + x), exact near 0.",
-    singular="x <= -1",
+    singular="x <= -1: clamp the argument above -1",
 )
 sqrt: Elementwise = Elementwise(
     "sqrt",
@@ -124,7 +135,8 @@ sqrt: Elementwise = Elementwise(
     (lambda out, x: div(0.5, out),),
     latex=r"\sqrt{{{0}}}",
     doc="Square root.",
-    singular="x < 0, and the derivative at 0 is inf; choose a positive argument before the root (double where)",
+    singular="x < 0, or x = 0 where the slope is infinite: choose a positive argument before the root (double where: "
+    "np.where(c, np.sqrt(np.where(c, x, 1)), 0)), use norm, or differentiate inside mg.strong_zero()",
 )
 sin: Elementwise = Elementwise("sin", np.sin, (lambda out, x: cos(x),), latex=r"\sin {0}", doc="Sine, x in radians.")
 cos: Elementwise = Elementwise(
@@ -132,26 +144,40 @@ cos: Elementwise = Elementwise(
 )
 
 
+def _away_from_0(x: Any) -> Any:
+    # -1 where x > 0, else 1, as a factor that makes x's real part negative and keeps the dtype.
+    return np.where(real(x) > 0, -1, 1).astype(real(x).dtype)
+
+
 def _sech2(x: Any) -> Any:
     # 4e/(1+e)^2 with e = exp(-2|x|) loses nothing however large x is; 1 - tanh(x)^2 is 0 from x = 19 on.
-    e = np.exp(np.where(_real(x) > 0, -2, 2).astype(_real(x).dtype) * x)
+    x = np.asarray(x)
+    e = np.exp(2 * _away_from_0(x) * x)
     r = 1 / (1 + e)
     return 4 * (r * e * r)
 
 
 def _sigmoid(x: Any) -> Any:
     if np.iscomplexobj(x):
-        e = np.exp(np.where(x.real > 0, -x, x))
+        e = np.exp(_away_from_0(x) * x)
         return np.where(x.real > 0, 1, e) / (1 + e)
     # exp overflows to inf for very negative x, and 1/(1+inf) is the right 0: no second form is needed.
     with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-x))
+        return 1 / (1 + np.exp(np.negative(x)))
 
 
 def _sigmoid_slope(x: Any) -> Any:
-    e = np.exp(np.where(_real(x) > 0, -1, 1).astype(_real(x).dtype) * x)
+    x = np.asarray(x)
+    e = np.exp(_away_from_0(x) * x)
     r = 1 / (1 + e)
     return r * e * r
+
+
+def _logaddexp(x: Any, y: Any) -> Any:
+    if not (np.iscomplexobj(x) or np.iscomplexobj(y)):
+        return np.logaddexp(x, y)
+    d = x - y
+    return np.where(d.real > 0, x, y) + _log1p(np.exp(_away_from_0(d) * d))
 
 
 tanh: Elementwise = Elementwise(
@@ -159,109 +185,39 @@ tanh: Elementwise = Elementwise(
 )
 sech2: Elementwise = Elementwise(
     "sech2",
-    lambda x: _sech2(np.asarray(x)),
+    _sech2,
     (lambda out, x: mul(mul(-2, out), tanh(x)),),
     latex=r"\operatorname{{sech}}^2 {0}",
     doc="1 / cosh(x)**2, the derivative of tanh, exact where 1 - tanh(x)**2 rounds to 0.",
 )
 sigmoid: Elementwise = Elementwise(
     "sigmoid",
-    lambda x: _sigmoid(np.asarray(x)),
+    _sigmoid,
     (lambda out, x: sigmoid_slope(x),),
     latex=r"\sigma({0})",
     doc="Logistic function, 1 / (1 + exp(-x)).",
 )
 sigmoid_slope: Elementwise = Elementwise(
     "sigmoid_slope",
-    lambda x: _sigmoid_slope(np.asarray(x)),
+    _sigmoid_slope,
     (lambda out, x: neg(mul(out, tanh(mul(0.5, x)))),),
     latex=r"\sigma'({0})",
     doc="sigmoid(x) * sigmoid(-x), the derivative of sigmoid, exact where s * (1 - s) rounds to 0.",
 )
-relu: Elementwise = Elementwise(
-    "relu",
-    lambda x: np.where(x.real > 0, x, 0 * x) if np.iscomplexobj(x) else np.maximum(x, 0),
-    (lambda out, x: step(x),),
-    latex=r"\operatorname{{relu}}({0})",
-    doc="max(x, 0); the derivative at 0 is 0.",
-    analytic=False,
-    kinks=(Kink("relu at 0", (0.0,), (0.0,)),),
+softplus: Elementwise = Elementwise(
+    "softplus",
+    lambda x: _logaddexp(x, np.zeros_like(x)),
+    (lambda out, x: sigmoid(x),),
+    latex=r"\operatorname{{softplus}}({0})",
+    doc="log(1 + exp(x)), without overflow and exact for very negative x.",
 )
-step: Elementwise = Elementwise(
-    "step",
-    lambda x: np.heaviside(_real(x), 0),
-    (0,),
-    latex=r"[{0} > 0]",
-    doc="1 where x > 0, else 0: the derivative of relu.",
-    analytic=False,
-    kinks=(Kink("step at 0", (0.0,), (0.0,)),),
-)
-absolute: Elementwise = Elementwise(
-    "abs",
-    lambda x: np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x),
-    (lambda out, x: sign(x),),
-    latex=r"\lvert {0} \rvert",
-    doc="Absolute value; the derivative at 0 is 0.",
-    analytic=False,
-    kinks=(Kink("abs at 0", (0.0,), (0.0,)),),
-)
-sign: Elementwise = Elementwise(
-    "sign",
-    lambda x: np.sign(_real(x)),
-    (0,),
-    latex=r"\operatorname{{sign}} {0}",
-    doc="-1, 0 or 1; the derivative is 0 everywhere.",
-    analytic=False,
-    kinks=(Kink("sign at 0", (0.0,), (0.0,)),),
-)
-
-
-def _exceeds(x: Any, y: Any) -> Any:
-    x, y = _real(x), _real(y)
-    return np.heaviside(np.where(x == y, 0, x - y), np.asarray(0.5, dtype=np.result_type(x, y)))
-
-
-exceeds: Elementwise = Elementwise(
-    "exceeds",
-    _exceeds,
-    (0, 0),
-    latex="[{0} > {1}]",
-    doc="1 where x > y, 1/2 where they tie, else 0: the derivative of maximum in x.",
-    analytic=False,
-    kinks=(Kink("exceeds at a tie", (1.0, 1.0), (0.0, 0.0)),),
-)
-maximum: Elementwise = Elementwise(
-    "maximum",
-    lambda x, y: np.where(_real(x) >= _real(y), x, y) if np.iscomplexobj(x) or np.iscomplexobj(y) else np.maximum(x, y),
-    (lambda out, x, y: exceeds(x, y), lambda out, x, y: exceeds(y, x)),
-    latex=r"\max({0}, {1})",
-    doc="The larger of x and y; at a tie each gets half of the gradient.",
-    analytic=False,
-    kinks=(Kink("maximum at a tie", (1.0, 1.0), (0.5, 0.5)),),
-)
-
-greater: Elementwise = Elementwise(
-    "greater", _compare(np.greater), (None, None), latex="{0} > {1}", doc="x > y, boolean.", analytic=False
-)
-greater_equal: Elementwise = Elementwise(
-    "greater_equal",
-    _compare(np.greater_equal),
-    (None, None),
-    latex=r"{0} \ge {1}",
-    doc="x >= y, boolean.",
-    analytic=False,
-)
-less: Elementwise = Elementwise(
-    "less", _compare(np.less), (None, None), latex="{0} < {1}", doc="x < y, boolean.", analytic=False
-)
-less_equal: Elementwise = Elementwise(
-    "less_equal", _compare(np.less_equal), (None, None), latex=r"{0} \le {1}", doc="x <= y, boolean.", analytic=False
-)
-equal: Elementwise = Elementwise(
-    "equal", _compare(np.equal), (None, None), latex="{0} = {1}", doc="x == y, boolean.", analytic=False
-)
-not_equal: Elementwise = Elementwise(
-    "not_equal", _compare(np.not_equal), (None, None), latex=r"{0} \ne {1}", doc="x != y, boolean.", analytic=False
+logaddexp: Elementwise = Elementwise(
+    "logaddexp",
+    _logaddexp,
+    (lambda out, x, y: sigmoid(sub(x, y)), lambda out, x, y: sigmoid(sub(y, x))),
+    latex=r"\log(e^{{{0}}} + e^{{{1}}})",
+    doc="log(exp(x) + exp(y)), without overflow.",
+    singular="both are inf of one sign: inf - inf is NaN",
 )
 stop_gradient: Elementwise = Elementwise(
     "stop_gradient",

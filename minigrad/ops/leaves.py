@@ -63,8 +63,7 @@ def constant(value: ArrayLike) -> Node:
     >>> mg.constant([1, 2]).eval()
     array([1, 2])
     """
-    node: Node = make_holder(Node, constant_op, _frozen(value, "constant"))
-    return node
+    return make_holder(Node, constant_op, _frozen(value, "constant"))
 
 
 def _frozen(value: Any, what: str) -> Array:

@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Array, Node, Shape
-from .core import Linear, Stacked, Value, align, joint_shape, len_of_stack
-
-# A basic index, one entry an axis: an integer, or (start, stop, step) as `slice.indices` gives them.
-Index = tuple[int | tuple[int, int, int], ...]
+from ..node import Array, Shape
+from .core import Linear, Stacked, Value, align, joint_shape, len_of_stack, rank_of
+from .indexing import Index, place, slice_
 
 
 class Sum(Linear):
@@ -54,8 +52,8 @@ class BroadcastTo(Linear):
         return np.broadcast_to(x, shape)
 
     def shape(self, x: Shape, *, shape: Shape) -> Shape:
-        if np.broadcast_shapes(x, shape) != shape:
-            raise ValueError(f"broadcast_to: cannot broadcast {x} to {shape}")
+        if joint_shape((x, shape)) != shape:
+            raise ValueError(f"expects a shape that broadcasts to {shape}")
         return shape
 
     def transpose(self, ct: Value, slot: int, args: Sequence[Value], *, shape: Shape) -> Value:
@@ -107,47 +105,6 @@ class Transpose(Linear):
         return Stacked(self(args[0].value, axes=(0, *(axis + 1 for axis in params["axes"]))))
 
 
-class Slice(Linear):
-    """Basic indexing: an integer drops its axis, a (start, stop, step) keeps it."""
-
-    name = "slice"
-    latex = "{0}_{{[\\cdot]}}"
-
-    def kernel(self, x: Array, *, index: Index) -> Any:
-        return x[as_numpy_index(index)]
-
-    def shape(self, x: Shape, *, index: Index) -> Shape:
-        return tuple([len(range(*entry)) for entry in index if isinstance(entry, tuple)])
-
-    def transpose(self, ct: Value, slot: int, args: Sequence[Value], *, index: Index) -> Value:
-        return place(ct, shape=args[0].shape, index=index)
-
-    def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
-        return Stacked(self(args[0].value, index=((0, len_of_stack(args[0]), 1), *params["index"])))
-
-
-class Place(Linear):
-    """Zeros of `shape` with x at the basic index `index`: the transpose of `slice`."""
-
-    name = "place"
-    latex = r"\operatorname{{place}}({0})"
-
-    def kernel(self, x: Array, *, shape: Shape, index: Index) -> Any:
-        out = np.zeros(shape, dtype=x.dtype)
-        out[as_numpy_index(index)] = x
-        return out
-
-    def shape(self, x: Shape, *, shape: Shape, index: Index) -> Shape:
-        return shape
-
-    def transpose(self, ct: Value, slot: int, args: Sequence[Value], *, shape: Shape, index: Index) -> Value:
-        return slice_(ct, index=index)
-
-    def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
-        count = len_of_stack(args[0])
-        return Stacked(self(args[0].value, shape=(count, *params["shape"]), index=((0, count, 1), *params["index"])))
-
-
 class Concat(Linear):
     """Join the arguments along `axis`. Linear in all of them together."""
 
@@ -161,7 +118,7 @@ class Concat(Linear):
         first = shapes[0]
         for shape in shapes:
             if len(shape) != len(first) or shape[:axis] + shape[axis + 1 :] != first[:axis] + first[axis + 1 :]:
-                raise ValueError(f"concat: expects shapes equal but for axis {axis}, got {', '.join(map(str, shapes))}")
+                raise ValueError(f"expects shapes equal but for axis {axis}")
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
     def is_linear_in(self, slot: int) -> bool:
@@ -192,15 +149,11 @@ class MatMul(Linear):
         return np.matmul(a, b)
 
     def shape(self, a: Shape, b: Shape) -> Shape:
+        if len(a) < 2 or len(b) < 2:
+            raise ValueError("expects arguments of two or more axes")
+        if a[-1] != b[-2]:
+            raise ValueError(f"expects a.shape[-1] == b.shape[-2], got {a[-1]} and {b[-2]}")
         return (*joint_shape((a[:-2], b[:-2])), a[-2], b[-1])
-
-    def build(self, nodes: tuple[Node, ...], params: dict[str, Any]) -> Node:
-        a, b = nodes
-        if len(a.shape) < 2 or len(b.shape) < 2:
-            raise self.fail("expects arguments of two or more axes", nodes)
-        if a.shape[-1] != b.shape[-2]:
-            raise self.fail(f"expects a.shape[-1] == b.shape[-2], got {a.shape[-1]} and {b.shape[-2]}", nodes)
-        return super().build(nodes, params)
 
     def transpose(self, ct: Value, slot: int, args: Sequence[Value], **params: Any) -> Value:
         a, b = args
@@ -209,6 +162,66 @@ class MatMul(Linear):
     def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
         rank = max(len(arg.shape) for arg in args)
         return Stacked(self(*(align(arg, rank) for arg in args)))
+
+
+class Einsum(Linear):
+    """Sum of products over index labels, linear in every argument: `labels` names the axes of each, `out` the result's.
+
+    Within one argument labels are distinct, and a label that is summed occurs in two arguments or more (`functions.py`
+    takes diagonals and lone sums apart), so the transpose is an einsum again.
+    """
+
+    name = "einsum"
+    latex = r"\operatorname{{einsum}}({0}, {1})"
+
+    def kernel(self, *xs: Array, labels: tuple[str, ...], out: str) -> Any:
+        return np.einsum(f"{','.join(labels)}->{out}", *xs, optimize=len(xs) > 1)
+
+    def shape(self, *shapes: Shape, labels: tuple[str, ...], out: str) -> Shape:
+        sizes: dict[str, int] = {}
+        for shape, own in zip(shapes, labels, strict=True):
+            for label, size in zip(own, shape, strict=True):
+                if sizes.setdefault(label, size) != size:
+                    if 1 not in (size, sizes[label]):
+                        raise ValueError(f"expects one size for label {label!r}, got {sizes[label]} and {size}")
+                    sizes[label] = max(size, sizes[label])
+        return tuple([sizes[label] for label in out])
+
+    def is_linear_in(self, slot: int) -> bool:
+        return True
+
+    def transpose(self, ct: Value, slot: int, args: Sequence[Value], *, labels: tuple[str, ...], out: str) -> Value:
+        others = (out, *labels[:slot], *labels[slot + 1 :])
+        return einsum(ct, *args[:slot], *args[slot + 1 :], labels=others, out=labels[slot])
+
+    def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
+        used = {*params["out"], *"".join(params["labels"])}
+        stack = next(letter for letter in LETTERS if letter not in used)
+        pairs = list(zip(args, params["labels"], strict=True))
+        labels = tuple(stack + own if isinstance(arg, Stacked) else own for arg, own in pairs)
+        return Stacked(self(*(align(arg, rank_of(arg)) for arg in args), labels=labels, out=stack + params["out"]))
+
+
+class CumSum(Linear):
+    """Running sums along `axis`, from the end if `reverse`."""
+
+    name = "cumsum"
+    latex = r"\operatorname{{cumsum}}({0})"
+
+    def kernel(self, x: Array, *, axis: int, reverse: bool) -> Any:
+        return np.flip(np.cumsum(np.flip(x, axis), axis=axis), axis) if reverse else np.cumsum(x, axis=axis)
+
+    def shape(self, x: Shape, *, axis: int, reverse: bool) -> Shape:
+        return x
+
+    def dtype(self, *dtypes: np.dtype[Any], **params: Any) -> np.dtype[Any]:
+        return np.cumsum(np.empty(0, dtypes[0])).dtype
+
+    def transpose(self, ct: Value, slot: int, args: Sequence[Value], *, axis: int, reverse: bool) -> Value:
+        return cumsum(ct, axis=axis, reverse=not reverse)
+
+    def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
+        return Stacked(self(args[0].value, axis=params["axis"] + 1, reverse=params["reverse"]))
 
 
 class Where(Linear):
@@ -236,7 +249,7 @@ class Where(Linear):
         return self.transpose(tangent, slot, args) if slot else None
 
     def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
-        rank = max(np.ndim(arg) if not isinstance(arg, (Node, Stacked)) else len(arg.shape) for arg in args)
+        rank = max(rank_of(arg) for arg in args)
         return Stacked(self(*(align(arg, rank) for arg in args)))
 
 
@@ -273,21 +286,14 @@ class Cast(Linear):
         return Stacked(self(args[0].value, **params))
 
 
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
 def reduced_shape(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
     """The shape after reducing `axes`."""
     if keepdims:
         return tuple([1 if axis in axes else size for axis, size in enumerate(shape)])
     return tuple([size for axis, size in enumerate(shape) if axis not in axes])
-
-
-def as_numpy_index(index: Index) -> tuple[Any, ...]:
-    """The index as NumPy takes it. A stop of -1 going down means 'to the start', which NumPy spells None."""
-    return tuple(
-        [
-            entry if isinstance(entry, int) else slice(entry[0], None if entry[1] < 0 else entry[1], entry[2])
-            for entry in index
-        ]
-    )
 
 
 def swap_last(x: Value) -> Value:
@@ -300,9 +306,9 @@ sum_ = Sum()
 broadcast_to = BroadcastTo()
 reshape = Reshape()
 transpose = Transpose()
-slice_ = Slice()
-place = Place()
 concat = Concat()
 matmul = MatMul()
+einsum = Einsum()
+cumsum = CumSum()
 where = Where()
 cast = Cast()
