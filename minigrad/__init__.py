@@ -9,7 +9,7 @@ array([0.20998717, 0.10499359])
 """
 
 from . import functions, ops, syntax
-from .derivative import Backprop, Edge, backprop, grad, jvp, vjp
+from .derivative import Backprop, Edge, backprop, grad, jvp, pull_edge, push_edge, vjp
 from .errors import BroadcastWarning, DtypeError, FeedError, GradientError, ShapeError
 from .functions import (
     broadcast_to,
@@ -133,6 +133,8 @@ __all__ = [
     "norm",
     "ops",
     "parameter",
+    "pull_edge",
+    "push_edge",
     "relu",
     "reshape",
     "run",

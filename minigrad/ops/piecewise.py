@@ -42,8 +42,8 @@ def _steps(name: str, ufunc: Any, latex: str, doc: str) -> Elementwise:
     return _piecewise(name, _of_real(ufunc), (0,), latex, doc + " The derivative is 0 everywhere.")
 
 
-def _question(name: str, ufunc: Any, latex: str, doc: str) -> Elementwise:
-    return _piecewise(name, _of_real(ufunc), (None, None), latex, doc + " Boolean.")
+def _question(name: str, ufunc: np.ufunc, latex: str, doc: str) -> Elementwise:
+    return _piecewise(name, _of_real(ufunc), (None,) * ufunc.nin, latex, doc + " Boolean.")
 
 
 relu: Elementwise = _piecewise(
