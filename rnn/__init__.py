@@ -15,8 +15,13 @@ from pathlib import Path as _Path
 from minigrad import hide_frames as _hide_frames
 
 from .cells import GRU, LSTM, RNN, Recurrent
-from .losses import cross_entropy
+from .character import CharacterLearner, CharacterModel
+from .checkpoint import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
+from .layers import Embedding, Linear, PerShape, one_hot
+from .losses import cross_entropy, mse
+from .optim import SGD, Adagrad, Adam, Optimiser, RMSprop, clip_norm, clip_value
 from .text import Reading, Vocabulary, read
+from .train import Batch, Learner, Training, TrainingError, train
 from .unroll import Step, Unrolled, dropout_masks, unroll
 from .weights import dump_weights, load_weights
 
@@ -27,15 +32,38 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "Batch",
+    "CharacterLearner",
+    "CharacterModel",
+    "Checkpoint",
+    "CheckpointError",
+    "Embedding",
+    "Learner",
+    "Linear",
+    "Optimiser",
+    "PerShape",
+    "RMSprop",
     "Reading",
     "Recurrent",
     "Step",
+    "Training",
+    "TrainingError",
     "Unrolled",
     "Vocabulary",
+    "clip_norm",
+    "clip_value",
     "cross_entropy",
     "dropout_masks",
     "dump_weights",
     "load_weights",
+    "mse",
+    "one_hot",
     "read",
+    "read_checkpoint",
+    "train",
     "unroll",
+    "write_checkpoint",
 ]

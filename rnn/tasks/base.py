@@ -1,0 +1,106 @@
+"""What a task is: data made in place, a net, a score, the baseline it must beat, and a sample a person can judge."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import Node, Parameter
+from minigrad.node import Array
+
+from ..checkpoint import CheckpointError
+from ..layers import PerShape
+from ..optim import Adam, Optimiser
+from ..train import Batch
+
+Generator = np.random.Generator
+
+
+class Task(ABC):
+    """One problem and the net that learns it.
+
+    A subclass makes its parameters in `__init__(self, seed)`, draws batches in `draw`, writes the loss of a batch as a
+    graph in `loss`, and measures itself in `score`. What `draw` returns is what `loss` takes, as nodes.
+
+    Attributes:
+        summary: one line for the list of tasks.
+        metric: what `score` returns, in words.
+        larger_is_better: whether a score must be above the baseline or below it.
+        steps, lr, clip: how it is trained by default; enough to beat the baseline in under two minutes on two cores.
+    """
+
+    summary: ClassVar[str]
+    metric: ClassVar[str]
+    larger_is_better: ClassVar[bool] = False
+    steps: ClassVar[int] = 500
+    lr: ClassVar[float] = 5e-3
+    clip: ClassVar[float] = 1.0
+
+    parameters: dict[str, Parameter]
+
+    @abstractmethod
+    def draw(self, generator: Generator) -> tuple[Array, ...]:
+        """The arrays of one mini-batch."""
+
+    @abstractmethod
+    def loss(self, *batch: Node) -> Node:
+        """The loss of a batch, a scalar."""
+
+    @abstractmethod
+    def score(self) -> float:
+        """How well the net does on data it was not trained on (`metric` says in which unit)."""
+
+    @abstractmethod
+    def baseline(self) -> tuple[float, str]:
+        """The score to beat, and what reaches it, in words."""
+
+    @abstractmethod
+    def sample(self) -> str:
+        """A few lines that show what the net does, for a person to judge."""
+
+    def optimiser(self) -> Optimiser:
+        """The optimiser it is trained with."""
+        return Adam(self.parameters, self.lr)
+
+    def gradients(self, generator: Generator) -> Batch:
+        """Draw a batch and differentiate its loss; the graph is built once for every shape of batch."""
+        batch = self.draw(generator)
+        loss, *gradients = self._differentiated(*batch)
+        return Batch(float(loss), dict(zip(self.parameters, gradients, strict=True)), self.tokens(batch))
+
+    def tokens(self, batch: tuple[Array, ...]) -> int:
+        """How many steps of sequences a batch holds: time by batch of its first array."""
+        return int(np.prod(batch[0].shape[:2]))
+
+    def carried(self) -> dict[str, Array]:
+        """Nothing passes from batch to batch unless a task says so."""
+        return {}
+
+    def resume(self, carried: Mapping[str, Array]) -> None:
+        """Put back what `carried` returned."""
+        if carried:
+            raise CheckpointError(f"{type(self).__name__} carries nothing, the checkpoint {', '.join(carried)}")
+
+    @property
+    def _differentiated(self) -> PerShape:
+        if "_loss_and_gradients" not in self.__dict__:
+            self._loss_and_gradients = PerShape(self._build)
+        return self._loss_and_gradients
+
+    def _build(self, *batch: Node) -> list[Node]:
+        loss = self.loss(*batch)
+        return [loss, *mg.grad(loss, list(self.parameters.values()))]
+
+
+def gathered(**parts: Any) -> dict[str, Parameter]:
+    """The parameters of several nets in one dict, each name led by its part's: `encoder.weight_ih_l0`."""
+    return {f"{part}.{name}": parameter for part, net in parts.items() for name, parameter in net.parameters.items()}
+
+
+def accuracy(predicted: Array, wanted: Array) -> float:
+    """The share of equal entries."""
+    return float(np.mean(predicted == wanted))
