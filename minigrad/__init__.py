@@ -9,7 +9,7 @@ array([0.20998717, 0.10499359])
 """
 
 from . import functions, ops, syntax
-from .derivative import Backprop, Edge, backprop, grad, jvp, pull_edge, push_edge, vjp
+from .derivative import Backprop, Edge, backprop, grad, hessian, hvp, jacobian, jvp, pull_edge, push_edge, vjp
 from .errors import BroadcastWarning, DtypeError, FeedError, GradientError, ShapeError
 from .functions import (
     broadcast_to,
@@ -115,8 +115,11 @@ __all__ = [
     "gelu",
     "grad",
     "greater",
+    "hessian",
     "hide_frames",
+    "hvp",
     "input",
+    "jacobian",
     "jvp",
     "layer_norm",
     "leaky_relu",

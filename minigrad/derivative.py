@@ -18,7 +18,7 @@ import numpy as np
 from . import ops
 from .errors import GradientError
 from .node import Node, Shape, describe, differentiating, walk
-from .ops.core import Value
+from .ops.core import Stacked, Value
 from .ops.linear import reduced_shape
 
 
@@ -66,19 +66,21 @@ def backprop(y: Node, wrt: Node | Iterable[Node] | None = None, *, seed: Value |
     [3.0, 3.0]
     """
     sources = _sources(y, wrt)
-    adjoint = _seed(y, seed)
+    return Backprop(y, *_sweep_back(y, sources, _seed(y, seed)))
+
+
+def _sweep_back(y: Node, sources: Sequence[Node], seed: Value) -> tuple[dict[Node, Any], dict[Edge, Any]]:
+    """Adjoints and contributions; of the kind of `seed`, a node or a Stacked node."""
     order = [node for node in _between(sources, y) if node.dtype.kind == "f"]
     on_path = set(order)
-    terms: dict[Node, list[Node]] = {y: [adjoint]}
-    adjoints: dict[Node, Node] = {}
-    contributions: dict[Edge, Node] = {}
+    terms: dict[Node, list[Value]] = {y: [seed]}
+    adjoints: dict[Node, Value] = {}
+    contributions: dict[Edge, Value] = {}
     for node in order:
         if node not in terms:
             continue
-        adjoint = adjoints[node] = join(terms.pop(node), node)
-        if not node.args:
-            continue
         with differentiating(node):
+            adjoint = adjoints[node] = join(terms.pop(node))
             for slot, arg in enumerate(node.args):
                 if arg not in on_path:
                     continue
@@ -86,15 +88,28 @@ def backprop(y: Node, wrt: Node | Iterable[Node] | None = None, *, seed: Value |
                 if term is not None:
                     contributions[Edge(node, slot)] = term
                     terms.setdefault(arg, []).append(term)
-    return Backprop(y, adjoints, contributions)
+    return adjoints, contributions
 
 
-def join(terms: list[Node], node: Node) -> Node:
-    """The sum of all contributions to `node`, as one n-ary sum."""
-    if len(terms) == 1:
-        return terms[0]
-    with differentiating(node):
-        return ops.add_n(*terms)
+def _sweep_forward(outputs: Sequence[Node], known: dict[Node, list[Value]]) -> dict[Node, Any]:
+    """The tangent of every node between the sources, whose tangents are `known`, and the outputs."""
+    pushed: dict[Node, Value] = {}
+    for node in reversed(_between(list(known), *outputs)):
+        terms = known.get(node, [])
+        with differentiating(node):
+            for slot, arg in enumerate(node.args):
+                if arg in pushed:
+                    term = push_edge(node, slot, pushed[arg], node, node.args)
+                    if term is not None:
+                        terms.append(term)
+            if terms:
+                pushed[node] = join(terms)
+    return pushed
+
+
+def join(terms: Sequence[Value]) -> Value:
+    """The sum of all contributions to a node, as one n-ary sum."""
+    return terms[0] if len(terms) == 1 else ops.add_n(*terms)
 
 
 def pull_edge(user: Node, slot: int, ct: Value, out: Value, args: Sequence[Value]) -> Value | None:
@@ -185,40 +200,113 @@ def jvp(y: Node, wrt: Node | Sequence[Node], tangents: Value | Sequence[Value]) 
     >>> mg.jvp(x * x, x, [1.0, 10.0]).eval({x: [3.0, 4.0]})
     array([ 6., 80.])
     """
+    return _tangents([y], wrt, tangents)[0]
+
+
+def _tangents(ys: Sequence[Node], wrt: Node | Sequence[Node], tangents: Value | Sequence[Value]) -> list[Node]:
     sources = [wrt] if isinstance(wrt, Node) else list(wrt)
     seeds = [tangents] if isinstance(wrt, Node) else list(tangents)
     if len(sources) != len(seeds):
         raise GradientError(f"jvp: expects one tangent a source, got {len(seeds)} for {len(sources)}")
-    _sources(y, sources)
-    known: dict[Node, list[Node]] = {}
+    _check_floats(sources)
+    known: dict[Node, list[Value]] = {}
     for source, seed in zip(sources, seeds, strict=True):
         known.setdefault(source, []).append(_like(source, seed, "jvp: the tangent of"))
-    pushed: dict[Node, Node] = {}
-    for node in reversed(list(_between(sources, y))):
-        terms = known.get(node, [])
-        with differentiating(node):
-            for slot, arg in enumerate(node.args):
-                if arg in pushed:
-                    term = push_edge(node, slot, pushed[arg], node, node.args)
-                    if term is not None:
-                        terms.append(term)
-        if terms:
-            pushed[node] = join(terms, node)
-    if y not in pushed:
-        return ops.constant(np.zeros(y.shape, y.dtype))
-    return pushed[y]
+    pushed = _sweep_forward(ys, known)
+    return [pushed[y] if y in pushed else ops.constant(np.zeros(y.shape, y.dtype)) for y in ys]
+
+
+@overload
+def jacobian(y: Node, wrt: Node) -> Node: ...
+@overload
+def jacobian(y: Node, wrt: Sequence[Node]) -> list[Node]: ...
+def jacobian(y: Node, wrt: Node | Sequence[Node]) -> Node | list[Node]:
+    """All derivatives of all elements of `y`, as a graph of shape `(*y.shape, *x.shape)` for each source x.
+
+    One sweep carries all rows (or all columns, where they are fewer) as a stack. Where y does not depend on x the
+    Jacobian is zeros.
+
+    >>> import minigrad as mg
+    >>> x = mg.input((2,))
+    >>> mg.jacobian(x * x, x).eval({x: [3.0, 4.0]})
+    array([[6., 0.],
+           [0., 8.]])
+    """
+    sources = [wrt] if isinstance(wrt, Node) else list(wrt)
+    _check_floats([y, *sources])
+    known: dict[Node, Node] = {}
+    if y.size and y.size <= max((x.size for x in sources), default=0):
+        adjoints, _ = _sweep_back(y, sources, _unit_stack(y))
+        with differentiating(y):
+            known = {x: ops.reshape(adjoints[x].value, shape=y.shape + x.shape) for x in sources if x in adjoints}
+    elif y.size:
+        known = {x: column for x in sources if x.size and (column := _columns(y, x)) is not None}
+    jacobians = [
+        known[x] if x in known else ops.constant(np.zeros(y.shape + x.shape, np.result_type(x.dtype, y.dtype)))
+        for x in sources
+    ]
+    return jacobians[0] if isinstance(wrt, Node) else jacobians
+
+
+def _columns(y: Node, x: Node) -> Node | None:
+    tangent = _sweep_forward([y], {x: [_unit_stack(x)]}).get(y)
+    if tangent is None:
+        return None
+    with differentiating(y):
+        last = ops.transpose(tangent.value, axes=(*range(1, y.ndim + 1), 0))
+        return ops.reshape(last, shape=y.shape + x.shape)
+
+
+def _unit_stack(node: Node) -> Stacked:
+    """Every unit vector in the shape of `node`, stacked."""
+    with differentiating(node):
+        return Stacked(ops.constant(np.eye(node.size, dtype=node.dtype).reshape(node.size, *node.shape)))
+
+
+def hessian(y: Node, x: Node) -> Node:
+    """The second derivatives of the scalar `y`, as a graph of shape `(*x.shape, *x.shape)`.
+
+    >>> import minigrad as mg
+    >>> x = mg.input((2,))
+    >>> mg.hessian(x[0] * x[1] ** 3, x).eval({x: [2.0, 1.0]})
+    array([[ 0.,  3.],
+           [ 3., 12.]])
+    """
+    return jacobian(grad(y, x), x)
+
+
+@overload
+def hvp(y: Node, wrt: Node, vector: Value) -> Node: ...
+@overload
+def hvp(y: Node, wrt: Sequence[Node], vector: Sequence[Value]) -> list[Node]: ...
+def hvp(y: Node, wrt: Node | Sequence[Node], vector: Value | Sequence[Value]) -> Node | list[Node]:
+    """The Hessian of the scalar `y` times a vector (of the sources' shapes), without forming the Hessian: the tangent
+    of the gradient (Pearlmutter 1994).
+
+    >>> import minigrad as mg
+    >>> x = mg.input((2,))
+    >>> mg.hvp(mg.sum(x**3), x, [1.0, 10.0]).eval({x: [1.0, 2.0]})
+    array([  6., 120.])
+    """
+    gradients = grad(y, [wrt] if isinstance(wrt, Node) else wrt)
+    products = _tangents(gradients, wrt, vector)
+    return products[0] if isinstance(wrt, Node) else products
 
 
 def _sources(y: Node, wrt: Node | Iterable[Node] | None) -> list[Node]:
     if wrt is None:
         return [node for node in walk(y) if not node.args and node.op.name != "constant" and node.dtype.kind == "f"]
     sources = [wrt] if isinstance(wrt, Node) else list(wrt)
-    for source in sources:
-        if not isinstance(source, Node):
-            raise TypeError(f"grad: expects nodes to differentiate with respect to, got {type(source).__name__}")
-        if source.dtype.kind != "f":
-            raise GradientError(f"grad: {describe(source)} has dtype {source.dtype}; a derivative needs a float")
+    _check_floats(sources)
     return sources
+
+
+def _check_floats(nodes: Iterable[Node]) -> None:
+    for node in nodes:
+        if not isinstance(node, Node):
+            raise TypeError(f"grad: expects nodes to differentiate with respect to, got {type(node).__name__}")
+        if node.dtype.kind != "f":
+            raise GradientError(f"grad: {describe(node)} has dtype {node.dtype}; a derivative needs a float")
 
 
 def _seed(y: Node, seed: Value | None) -> Node:
@@ -245,9 +333,9 @@ def _like(node: Node, value: Value, what: str) -> Node:
     return ops.cast(given, dtype=node.dtype)
 
 
-def _between(sources: Sequence[Node], y: Node) -> list[Node]:
-    """The nodes on a path from a source to y, users first."""
-    order = list(walk(y))
+def _between(sources: Sequence[Node], *ys: Node) -> list[Node]:
+    """The nodes on a path from a source to an output, users first."""
+    order = list(walk(ys))
     reached: set[Any] = set(sources)
     for node in reversed(order):
         if node not in reached and any(arg in reached for arg in node.args):

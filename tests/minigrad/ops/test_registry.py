@@ -271,3 +271,19 @@ def test_the_registry_is_the_ops():
         mg.Explicit,
         Discrete,
     }
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_jacobians_are_the_rows_that_vjp_gives(name):
+    for arrays, params in samples(name):
+        y, floats, feed = built(name, arrays, params)
+        jacobians = mg.jacobian(y, floats)
+        values = mg.run(jacobians, feed)
+        for i, index in enumerate(np.ndindex(y.shape)):
+            seed = np.zeros(y.shape)
+            seed[index] = 1
+            for x, jacobian in zip(floats, jacobians, strict=True):
+                assert jacobian.shape == y.shape + x.shape
+                if i < 4:
+                    row = mg.vjp(y, x, seed, unreachable="zero").eval(feed)
+                    close(values[jacobian][index], row, np.max(np.abs(row), initial=1), 1e-13)
