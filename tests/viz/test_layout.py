@@ -1,0 +1,158 @@
+"""Figure-level invariants: nothing overlaps, lanes are straight, equal steps look equal, text can be read."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+
+import pytest
+
+import rnn
+import viz
+from viz.layout.picture import Picture
+from viz.layout.routes import Path
+from viz.layout.sizes import ACTIVATION, CHIP, NOTE, OP, TEXT
+from viz.layout.spot import Spot
+from viz.layout.stamp import Word
+from viz.words import SMALL, width
+
+CELLS = {"lstm": rnn.LSTM, "rnn": rnn.RNN}
+TEXTS = ("he", "hel", "hello", "hello wor", "hello world, this is backprop")
+CASES = list(itertools.product(CELLS, TEXTS, ("cell", "op")))
+SLIDE = 1600
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[tuple[str, str, str], Picture]:
+    readings = {(cell, text): rnn.read(text, CELLS[cell]) for cell in CELLS for text in TEXTS}
+    return {case: viz.draw(readings[case[:2]], level=case[2]).picture for case in CASES}
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def picture(request, pictures) -> Picture:
+    return pictures[request.param]
+
+
+def place_of(word: Word) -> Spot:
+    wide = width(word.text, word.size)
+    left = {"start": word.x, "middle": word.x - wide / 2, "end": word.x - wide}[word.anchor]
+    return Spot(left + wide / 2, word.y - 0.3 * word.size, wide, 0.9 * word.size)
+
+
+def overlap(a: Spot, b: Spot, slack: float = 0.5) -> bool:
+    across = min(a.right, b.right) - max(a.left, b.left)
+    down = min(a.bottom, b.bottom) - max(a.top, b.top)
+    return across > slack and down > slack
+
+
+def solids(picture: Picture) -> list[tuple[str, Spot]]:
+    """Everything that must not touch anything else: boxes, free words, dock, legend."""
+    x, y = picture.origin
+    found = [(box.id, spot.moved(x, y)) for box, spot in picture.body.boxes]
+    found += [(f"note {word.text}", place_of(word).moved(x, y)) for word in picture.body.words if word.style != "label"]
+    found += [(item.id, spot) for item, spot in picture.dock]
+    found += [(f"word {word.text}", place_of(word)) for word in picture.words]
+    found += [(sample.kind, sample.spot) for sample in picture.samples]
+    return found
+
+
+def test_no_boxes_or_labels_overlap(picture):
+    for (one, a), (other, b) in itertools.combinations(solids(picture), 2):
+        assert not overlap(a, b), f"{one} and {other}"
+
+
+def test_everything_is_inside_the_view_box(picture):
+    for name, spot in solids(picture):
+        assert spot.left >= 0, name
+        assert spot.top >= 0, name
+        assert spot.right <= picture.width, name
+        assert spot.bottom <= picture.height, name
+
+
+def test_labels_fit_their_boxes(picture):
+    for box, spot in picture.body.boxes:
+        if box.role != "pointwise" and not box.tags:
+            assert width(box.label, {"op": OP, "function": NOTE}.get(box.role, TEXT)) <= spot.w - 4, box.id
+    chips = defaultdict(list)
+    boxes = {tag.id: spot for box, spot in picture.body.boxes for tag in box.tags}
+    for tag, spot in picture.body.chips:
+        around = boxes[tag.id]
+        assert around.left <= spot.left
+        assert spot.right <= around.right
+        chips[around].append(spot)
+    for row in chips.values():
+        assert not any(overlap(a, b) for a, b in itertools.combinations(row, 2))
+
+
+def test_lanes_are_straight(picture):
+    heights = defaultdict(set)
+    for box, spot in picture.body.boxes:
+        if box.lane:
+            heights[box.lane].add(spot.y)
+    assert heights
+    assert all(len(found) == 1 for found in heights.values())
+    states = {box.id: spot for box, spot in picture.body.boxes if box.lane}
+    for edge, route in picture.body.wires:
+        if edge.source in states and edge.target in states:
+            assert {point[1] for point in route.forward.path.points()} == {states[edge.source].y}
+
+
+def test_equal_steps_are_congruent(picture):
+    lefts = {column.index: spot.left for column, spot in picture.body.bands}
+    widths = {spot.w for column, spot in picture.body.bands if column.kind == "step"}
+    assert max(widths) - min(widths) < 1e-9
+    kinds = {column.index: column.kind for column, _ in picture.body.bands}
+    seen = defaultdict(set)
+    for box, spot in picture.body.boxes:
+        if kinds[box.column] == "step":
+            seen[box.key].add((round(spot.x - lefts[box.column], 6), spot.y, spot.w, spot.h))
+    assert all(len(found) == 1 for found in seen.values())
+
+
+def inside(path: Path, spot: Spot) -> bool:
+    return any(
+        spot.left + 2 < x < spot.right - 2 and spot.top + 2 < y < spot.bottom - 2 for x, y in path.points(pieces=16)
+    )
+
+
+def test_edges_pass_no_box_but_their_own(picture):
+    for edge, route in picture.body.wires:
+        for box, spot in picture.body.boxes:
+            if box.id not in (edge.source, edge.target) and box.role != "junction":
+                assert not inside(route.forward.path, spot), (edge.id, box.id)
+                assert not inside(route.back.path, spot), (edge.id, box.id)
+
+
+def test_edges_join_the_boxes_they_name(picture):
+    spots = {box.id: spot for box, spot in picture.body.boxes}
+    for edge, route in picture.body.wires:
+        for point, end in ((route.forward.path.start, edge.source), (route.forward.head[0], edge.target)):
+            assert distance(point, spots[end]) < 9, edge.id
+
+
+def distance(point: tuple[float, float], spot: Spot) -> float:
+    x = max(spot.left - point[0], 0.0, point[0] - spot.right)
+    y = max(spot.top - point[1], 0.0, point[1] - spot.bottom)
+    return max(x, y)
+
+
+def test_gradient_runs_the_other_way_close_to_its_edge(picture):
+    for edge, route in picture.body.wires:
+        start, end = route.forward.path.start, route.forward.head[0]
+        tip = route.back.head[0]
+        assert max(abs(tip[0] - start[0]), abs(tip[1] - start[1])) < 13, edge.id
+        back = route.back.path.start
+        assert max(abs(back[0] - end[0]), abs(back[1] - end[1])) < 13, edge.id
+
+
+def test_text_can_be_read_on_a_slide(picture):
+    words = [word.size for word in (*picture.words, *picture.body.words)]
+    scale = SLIDE / picture.width
+    steps = sum(column.kind == "step" for column, _ in picture.body.bands)
+    assert min([*words, TEXT, ACTIVATION]) * scale > (10.9 if steps <= 5 else 9.5), "labels"
+    assert min(CHIP, TEXT) * SMALL * scale > (10.9 if steps <= 5 else 9.5), "subscripts"
+
+
+def test_layout_does_not_depend_on_the_numbers():
+    one, other = (viz.draw(rnn.read("hello", rnn.LSTM, rng=seed)).picture for seed in (1, 2))
+    assert [spot for _, spot in one.body.boxes] == [spot for _, spot in other.body.boxes]

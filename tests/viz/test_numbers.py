@@ -1,0 +1,169 @@
+"""Every number on a figure is the engine's: checked against the gradient graph, evaluated by the interpreter."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+import rnn
+import viz
+from viz.drawing import scene_of, study
+from viz.measure import backward, mark, norm
+from viz.proof import prove
+from viz.scene import Mark, Scale
+from viz.words import number, plain
+
+finite = st.floats(-1e3, 1e3)
+
+
+def engine_numbers(reading):
+    """Adjoint and contribution norms from `mg.backprop`, evaluated: a way the figures do not take."""
+    initial = [node for states in reading.unrolled.initial for node in states.values()]
+    parameters = [*reading.unrolled.model.parameters.values(), *reading.readout.values()]
+    sweep = mg.backprop(reading.loss, [*parameters, *initial])
+    run = mg.run([*sweep.adjoints.values(), *sweep.contributions.values()])
+    adjoints = {node: run[adjoint] for node, adjoint in sweep.adjoints.items()}
+    return adjoints, {edge: run[term] for edge, term in sweep.contributions.items()}
+
+
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM])
+def test_sweep_is_the_gradient_graph_evaluated(cell):
+    reading = rnn.read("hello", cell)
+    adjoints, sent = engine_numbers(reading)
+    sweep = study(reading).sweep
+    assert sweep.adjoints.keys() == adjoints.keys()
+    assert sweep.sent.keys() == sent.keys()
+    for found, wanted in ((sweep.adjoints, adjoints), (sweep.sent, sent)):
+        for key, value in wanted.items():
+            np.testing.assert_allclose(found[key], value, rtol=1e-14, atol=1e-300)
+
+
+def marks(scene):
+    """(key of the source, column, key of the target) -> mark."""
+    boxes = {box.id: box for box in scene.boxes}
+    return {
+        (boxes[e.source].key.split("/")[-1], boxes[e.target].column, boxes[e.target].key.split("/")[-1]): e.mark
+        for e in scene.edges
+    }
+
+
+def test_lstm_marks_are_the_engines_norms_and_gains():
+    reading = rnn.read("hello", rnn.LSTM)
+    adjoints, sent = engine_numbers(reading)
+    found = marks(scene_of(study(reading), "cell"))
+    for t, step in enumerate(reading.unrolled.steps):
+        column = t + 1
+        c_size = np.linalg.norm(adjoints[step.c])
+        cases = {
+            ("mul#2", column, "c"): (norm(adjoints[step.c.args[1]]), c_size),
+            ("f", column, "mul"): (norm(sent[mg.Edge(step.c.args[0], 0)]), c_size),
+            ("o", column, "h"): (norm(sent[mg.Edge(step.h, 0)]), norm(adjoints[step.h])),
+            ("a", column, "g"): (norm(sent[mg.Edge(step.g, 0)]), norm(adjoints[step.g])),
+            ("c.state", column, "mul"): (norm(sent[mg.Edge(step.c.args[0], 1)]), c_size),
+            ("h", column, "h.state"): (norm(adjoints[step.h]), norm(adjoints[step.h])),
+        }
+        for key, wanted in cases.items():
+            drawn = found[key]
+            if wanted[0] == 0:
+                assert drawn.state in ("zero", "structural")
+            else:
+                assert drawn.state == "measured"
+                assert drawn.norm == pytest.approx(wanted[0], rel=1e-12)
+                assert drawn.gain == pytest.approx(wanted[0] / wanted[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("level", ["cell", "op"])
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM])
+def test_what_comes_into_a_state_goes_out_of_it(cell, level):
+    """The edge that makes a state carries what its users send back, summed: seen on op level as the adjoint."""
+    reading = rnn.read("hello", cell)
+    adjoints, _ = engine_numbers(reading)
+    boxes = {box.id: box for box in viz.draw(reading, level=level).scene.boxes}
+    for step in reading.unrolled.steps:
+        maker = [box for box in boxes.values() if box.title.startswith(f"h_{step.t + 1} = {step.h.op.name}")]
+        assert maker
+        assert all(f"|adjoint| {number(norm(adjoints[step.h]), 3)}" in box.title for box in maker)
+
+
+def test_where_the_gradient_stops_is_drawn_not_scaled():
+    found = marks(scene_of(study(rnn.read("hello", rnn.LSTM)), "cell"))
+    assert found["f", 1, "mul"].state == "structural", "c_0 is 0, so f_1 cannot matter"
+    assert found["a", 1, "f"].state == "zero", "nothing arrives at f_1"
+    assert found["f", 2, "mul"].state == "measured"
+    assert found["c.fan", 4, "c.state"] is None, "no path from the last cell state to the loss"
+
+
+def test_mark_of_numbers_that_are_not():
+    assert mark(None, 1.0) is None
+    assert mark(math.nan, 1.0).state == "nonfinite"
+    assert mark(1.0, math.inf).state == "nonfinite"
+    assert mark(0.0, 1.0).state == "structural"
+    assert mark(0.0, 0.0).state == "zero"
+    assert mark(2.0, 4.0) == Mark("measured", 2.0, 0.5)
+
+
+def test_remarks_are_the_models_probabilities():
+    reading = rnn.read("hello", rnn.LSTM)
+    scene = viz.draw(reading).scene
+    notes = [plain(box.note) for box in scene.boxes if box.role == "loss"]
+    for t, (note, label) in enumerate(zip(notes, "ello", strict=True)):
+        chance = mg.softmax(reading.logits[t]).eval()[0, reading.vocabulary.encode(label)[0]]
+        assert note == f"p({label}) = {number(float(chance))}"
+
+
+def test_figure_of_a_net_without_a_loss_says_that_nothing_flowed_back():
+    scene = viz.draw(rnn.unroll(rnn.LSTM(3, 4, rng=0), np.ones((4, 1, 3)))).scene
+    assert all(edge.mark is None for edge in scene.edges)
+    assert "No gradient" in plain(scene.note)
+    assert scene.proof == ()
+
+
+@given(st.floats(1e-300, 1e300), st.floats(1e-300, 1e300))
+def test_width_is_a_log_scale_over_six_decades(value, reference):
+    scale = Scale(reference)
+    share = min(1.0, max(0.0, 1 + (math.log10(value) - math.log10(reference)) / 6))
+    assert scale.width(value) == pytest.approx(0.5 + 5.5 * share)
+    assert scale.below(value) == (value < 1e-6 * reference)
+
+
+@pytest.mark.parametrize(("gain", "wanted"), [(0.25, 0), (0.3, 1), (0.8, 1), (1.0, 2), (1.25, 2), (4.0, 3), (4.1, 4)])
+def test_five_bins_of_gain(gain, wanted):
+    assert Mark("measured", 1.0, gain).bin == wanted
+
+
+@given(st.lists(st.floats(-1e200, 1e200), max_size=6), st.integers(-250, 100))
+def test_norm_neither_overflows_nor_underflows(values, power):
+    scaled = [value * 10.0**power for value in values if abs(value) > 1e-50]
+    exact = math.hypot(*scaled) if scaled else 0.0
+    assert norm(np.array(scaled)) == pytest.approx(exact, rel=1e-12)
+
+
+@given(st.integers(2, 7), st.integers(1, 5), st.sampled_from([rnn.RNN, rnn.LSTM]), st.integers(0, 5))
+def test_proof_counts_every_pair_and_holds(length, hidden, cell, seed):
+    found = study(rnn.read("abcabcabc"[:length], cell, hidden, rng=seed))
+    steps = length - 1
+    assert found.proof.contributions == steps * (steps + 1) // 2
+    assert found.proof.holds
+    assert found.proof.weight.name == "weight_hh_l0"
+
+
+def test_proof_fails_when_a_contribution_is_missing():
+    reading = rnn.read("hello", rnn.LSTM)
+    found = study(reading)
+    weight = reading.unrolled.model.parameters["weight_hh_l0"]
+    assert not prove(reading.losses[:-1], weight, found.run, found.sweep).holds
+    last = backward(reading.losses[-1], [weight], found.run)
+    assert not prove(reading.losses, weight, found.run, last).holds
+
+
+@given(finite, st.integers(1, 4))
+def test_number_has_the_digits_asked_for(value, digits):
+    shown = number(value, digits)
+    assert float(shown) == pytest.approx(value, rel=0.5 * 10.0 ** (1 - digits) * 1.000001, abs=0)
+    assert "," not in shown
+    assert shown != "-0"

@@ -1,0 +1,12 @@
+"""Figures of graphs unrolled in time, with the gradient that flows back along every edge.
+
+>>> import rnn, viz
+>>> figure = viz.draw(rnn.read("hello", rnn.LSTM))
+>>> figure
+<Figure cell: 5 columns, 66 boxes, 80 edges>
+"""
+
+from .drawing import draw
+from .figure import Figure, UnsupportedFormat
+
+__all__ = ["Figure", "UnsupportedFormat", "draw"]

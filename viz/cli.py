@@ -1,0 +1,226 @@
+"""The console command `minigrad`.
+
+Each subcommand is a `Command`: how it is described, which arguments it takes, and what it does.
+Wrong use is a `Refusal`: one sentence on standard error and exit code 2. No traceback reaches the
+user; what fails for another reason exits with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+import minigrad
+import rnn
+
+from .drawing import scene_of, study
+from .figure import WRITERS, Figure
+from .proof import Proof
+from .theme import THEMES
+from .words import number, one_line, plain, plural
+
+CELLS = {"rnn": rnn.RNN, "lstm": rnn.LSTM}
+LONGEST = 2000
+
+
+class Refusal(Exception):
+    """Wrong use, said in one sentence."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand of `minigrad`."""
+
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Refusal(f"{message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 1 for failed, 2 for wrong use."""
+    try:
+        options = _parser().parse_args(arguments)
+        return int(options.run(options))
+    except Refusal as refusal:
+        _say(f"minigrad: {refusal}", sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        _say(f"minigrad: this failed ({type(error).__name__}: {one_line(str(error), 300)})", sys.stderr)
+        return 1
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="minigrad", description="Look at how gradients flow through a recurrent net.")
+    parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
+    parser.set_defaults(run=lambda _: _help(parser))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=command.summary,
+            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def _help(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return 0
+
+
+def _draw_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "examples:\n"
+        "  minigrad draw lstm --text hello -o hello.svg\n"
+        "  minigrad draw rnn --steps 8 --level op\n\n"
+        "The net is fresh: its weights are random and not trained. It reads the text one character\n"
+        "at a time and predicts each next one; the arrows show the gradient of the summed loss."
+    )
+    parser.add_argument("cell", metavar="CELL", choices=CELLS, help=f"the kind of net: {' or '.join(CELLS)}")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--text", metavar="TEXT", type=_text, help="what the net reads (default: hello)")
+    length.add_argument(
+        "--steps", metavar="T", type=_whole("--steps", 1, LONGEST), help="how many steps, over a sample text"
+    )
+    parser.add_argument(
+        "--hidden",
+        metavar="H",
+        type=_whole("--hidden", 1, 4096),
+        default=8,
+        help="size of the hidden state (default: 8)",
+    )
+    parser.add_argument(
+        "--level",
+        choices=("cell", "op"),
+        default="cell",
+        help="cell: gates and states, as drawn by hand (default); op: every single operation",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=_whole("--seed", 0, 2**63),
+        default=0,
+        help="seed of the random weights (default: 0)",
+    )
+    parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the figure (default: light)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="where to write the figure (default: CELL.svg; - for standard output)"
+    )
+
+
+def _text(given: str) -> str:
+    if not given:
+        raise Refusal("the text is empty; give two characters or more, like --text hello")
+    if len(given) == 1:
+        raise Refusal(
+            f"a text of one character ({one_line(given)!r}) has no next character to predict; "
+            "give two or more, like --text hello"
+        )
+    if len(given) > LONGEST + 1:
+        raise Refusal(f"the text has {len(given):,} characters; a figure of at most {LONGEST + 1:,} can be drawn")
+    return given
+
+
+def _whole(option: str, low: int, high: int) -> Callable[[str], int]:
+    def read(given: str) -> int:
+        try:
+            value = int(given)
+        except ValueError:
+            raise Refusal(f"{option} expects a whole number, got {one_line(given)!r}") from None
+        if not low <= value <= high:
+            raise Refusal(f"{option} expects a whole number from {low} to {high:,}, got {one_line(given)}")
+        return value
+
+    return read
+
+
+def _draw(options: argparse.Namespace) -> int:
+    text = options.text
+    if text is None:
+        count = 4 if options.steps is None else options.steps
+        text = ("hello" * (count // 5 + 1))[: count + 1]
+    target = _target(options.output, f"{options.cell}.svg")
+    found = study(rnn.read(text, CELLS[options.cell], options.hidden, rng=options.seed))
+    figure = Figure(scene_of(found, options.level, sites=False), options.theme)
+    stream = sys.stdout
+    if target is None:
+        sys.stdout.buffer.write(figure.svg.encode("utf-8"))
+        sys.stdout.buffer.flush()
+        stream = sys.stderr
+    else:
+        _write(figure, target)
+    where = "standard output" if target is None else str(target)
+    read, said = one_line(text[:-1], 40), one_line(text[1:], 40)
+    _say(
+        f"{where}: {found.kind}, hidden size {options.hidden}, {plural(len(text) - 1, 'step')}, "
+        f'reading "{read}" and predicting "{said}".',
+        stream,
+    )
+    return _print_proof(found.proof, stream) if found.proof else 0
+
+
+def _print_proof(proof: Proof, stream: TextIO) -> int:
+    name = plain(proof.label)
+    verb = "sum" if proof.holds else "do NOT sum"
+    _say(
+        f"Proof: {plural(proof.contributions, 'contribution')}, of every loss step t through every use k of {name}, "
+        f"{verb} to dL/d{name}; largest difference {number(proof.difference)}.",
+        stream,
+    )
+    return 0 if proof.holds else 1
+
+
+def _target(given: str | None, default: str) -> Path | None:
+    """Return the file to write, or None for standard output; refuse early what cannot be written."""
+    if given == "-":
+        return None
+    if given == "":
+        raise Refusal("-o expects a file name, got an empty one")
+    path = Path(given or default)
+    if path.suffix.lower() not in WRITERS:
+        known = ", ".join(WRITERS)
+        raise Refusal(f"cannot write {one_line(str(path))!r}: the name must end in one of {known}")
+    if path.is_dir():
+        raise Refusal(f"cannot write {one_line(str(path))!r}: it is a folder")
+    if not path.parent.is_dir():
+        raise Refusal(f"cannot write {one_line(str(path))!r}: the folder {one_line(str(path.parent))!r} does not exist")
+    return path
+
+
+def _write(figure: Figure, target: Path) -> None:
+    try:
+        figure.save(target)
+    except PermissionError:
+        raise Refusal(f"cannot write {one_line(str(target))!r}: permission denied") from None
+    except OSError as error:
+        raise Refusal(f"cannot write {one_line(str(target))!r}: {error.strerror or error}") from None
+
+
+def _say(line: str, stream: TextIO) -> None:
+    """Print a line on any terminal: what its encoding lacks is shown as a question mark."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(line.encode(encoding, "replace").decode(encoding, "replace"), file=stream)
+
+
+COMMANDS = {"draw": Command("draw a net unrolled in time, with the gradient flowing back", _draw_arguments, _draw)}

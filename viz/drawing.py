@@ -1,0 +1,270 @@
+"""`draw`: a graph, unrolled in time, with the gradient that flows back along every edge."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import minigrad as mg
+from minigrad import Node, Run
+from rnn import Reading, Unrolled
+
+from . import words
+from .assemble import Assembly, Names
+from .figure import Figure
+from .groups import Kinds
+from .labels import character
+from .measure import Sweep, backward, norm
+from .proof import Proof, prove
+from .scene import Scene
+from .timeline import Timeline
+from .words import Rich, number, plural, rich
+
+Level = Literal["cell", "op"]
+Subject = Node | Sequence[Node] | Unrolled | Reading
+
+WHOLE = {"cell": 8, "op": 5}
+"""How many steps fit on a slide with text one can read; longer sequences show head and tail."""
+ENDS = {"cell": 3, "op": 2}
+
+
+@dataclass(slots=True)
+class Study:
+    """A subject looked at once: its graph in time, its numbers, and the proof."""
+
+    outputs: list[Node]
+    loss: Node | None
+    losses: list[Node]
+    run: Run | None
+    sweep: Sweep | None
+    timeline: Timeline
+    kind: str = ""
+    text: str = ""
+    remarks: dict[int, Rich] = field(default_factory=dict)
+    proof: Proof | None = None
+
+
+def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps: int | None = None) -> Figure:
+    """Draw `subject` unrolled in time, with its gradient if it has a loss.
+
+    `subject` is a scalar node (its gradient is drawn), a list of nodes, an `rnn.Unrolled` (no loss,
+    so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand, or
+    `"op"`, every operation. Long sequences show their first and last steps; `steps` says how many
+    steps to show at most. Raises ValueError for a level or theme that does not exist.
+
+    >>> import rnn, viz
+    >>> viz.draw(rnn.read("hello", rnn.LSTM))
+    <Figure cell: 5 columns, 66 boxes, 80 edges>
+    """
+    if level not in WHOLE:
+        raise ValueError(f'level must be "cell" or "op", got {level!r}')
+    return Figure(scene_of(study(subject), level, steps), theme)
+
+
+def study(subject: Subject) -> Study:
+    """Evaluate `subject` and carry its gradient back."""
+    outputs, loss, losses, kind, text = _subject(subject)
+    timeline = Timeline(outputs)
+    run = None if any(node.op.name == "input" for node in timeline.nodes) else mg.run(outputs)
+    found = Study(outputs, loss, losses, run, None, timeline, kind, text)
+    if loss is not None and run is not None:
+        given = [lane.nodes[min(lane.nodes)] for lane in timeline.lanes]
+        leaves = [n for n in timeline.nodes if isinstance(n, mg.Parameter) and n.dtype.kind == "f"]
+        found.sweep = backward(loss, [*leaves, *given], run)
+        weight = _recurrent_weight(timeline)
+        if weight is not None:
+            found.proof = prove(losses, weight, run, found.sweep)
+        found.remarks = _remarks(found)
+    return found
+
+
+def _subject(subject: Subject) -> tuple[list[Node], Node | None, list[Node], str, str]:
+    if isinstance(subject, Reading):
+        kind = type(subject.unrolled.model).__name__
+        return [subject.loss], subject.loss, subject.losses, kind, subject.text
+    if isinstance(subject, Unrolled):
+        states = subject.state if isinstance(subject.state, tuple) else (subject.state,)
+        return [subject.outputs, *states], None, [], type(subject.model).__name__, ""
+    outputs = [subject] if isinstance(subject, Node) else list(subject)
+    if not outputs or not all(isinstance(node, Node) for node in outputs):
+        raise TypeError("draw: expects a node, a list of nodes, an rnn.Unrolled or what rnn.read returns")
+    loss = outputs[0] if len(outputs) == 1 and outputs[0].shape == () and outputs[0].dtype.kind == "f" else None
+    losses = [] if loss is None else _terms(loss)
+    return outputs, loss, losses, "", ""
+
+
+def _terms(loss: Node) -> list[Node]:
+    """Return the losses that `loss` adds up, one a step, or itself."""
+    terms, stack = [], [loss]
+    while stack:
+        node = stack.pop()
+        if node.op.name in ("add", "add_n") and not isinstance(node.scope.get("t"), int):
+            stack += list(reversed(node.args))
+        else:
+            terms.append(node)
+    return terms if all(term.shape == () for term in terms) else [loss]
+
+
+def _recurrent_weight(timeline: Timeline) -> mg.Parameter | None:
+    """Return the first parameter that multiplies a state of the step before."""
+    kinds = Kinds(timeline)
+    for node in timeline.nodes:
+        if node.op.name != "matmul":
+            continue
+        t = timeline.step.get(node)
+        before = [a for a in node.args if a in timeline.lane and timeline.step.get(a) != t]
+        weights = [a for a in node.args if a in kinds.weight]
+        if before and weights:
+            found = weights[0]
+            while found.args:
+                found = found.args[0]
+            if isinstance(found, mg.Parameter):
+                return found
+    return None
+
+
+def _remarks(found: Study) -> dict[int, Rich]:
+    """Return what stands beside each loss: the probability of the character that came next, or its value."""
+    remarks: dict[int, Rich] = {}
+    assert found.run is not None
+    for place, loss in enumerate(found.losses):
+        t = loss.scope.get("t", place)
+        value = float(found.run[loss])
+        if found.text:
+            following = character(found.text[place + 1])
+            remarks[t] = (words.Run(f"p({following}) = {number(math.exp(-value))}"),)
+        else:
+            remarks[t] = (words.Run(number(value, 3)),)
+    return remarks
+
+
+def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: bool = True) -> Scene:
+    """Return the scene of `found` at `level`, tooltips with or without source lines."""
+    timeline = found.timeline
+    times = [t for t in timeline.steps if t >= 0]
+    shown = _shown(times, level, steps)
+    names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
+    parts = Assembly(timeline, level, found.run, found.sweep, names)
+    parts.build(shown)
+    return Scene(
+        level,
+        _title(found, len(times)),
+        _subtitle(found, level),
+        _sentence(found, len(times)),
+        () if found.proof is None else (words.Run("✓ " if found.proof.holds else "✗ "), *found.proof.sentence),
+        _hidden(times, shown),
+        _note(found, parts.undrawn),
+        rich("gradient norm |∂L/∂·| (Frobenius):") if found.sweep else (),
+        parts.reference,
+        tuple(parts.columns),
+        parts.lanes(),
+        tuple(parts.cells),
+        tuple(parts.boxes),
+        tuple(parts.edges),
+        parts.docked(),
+    )
+
+
+def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:
+    most = WHOLE[level] if steps is None else max(2, steps)
+    if len(times) <= most:
+        return list(times)
+    ends = ENDS[level] if steps is None else most // 2
+    return [*times[: most - ends if steps is not None else ends], *times[-ends:]]
+
+
+def _title(found: Study, count: int) -> Rich:
+    kind = found.kind or "network"
+    if found.text:
+        article = "an" if kind[0] in "AEIOULR" else "a"
+        read, said = (words.one_line(part, 24) for part in (found.text[:-1], found.text[1:]))
+        return (words.Run(f"Backpropagation through {article} {kind} reading “{read}”, predicting “{said}”"),)
+    what = "Backpropagation through" if found.sweep else "Forward pass of"
+    return (words.Run(f"{what} a {kind}, {plural(count, 'step')}" if count else f"{what} a graph"),)
+
+
+def _subtitle(found: Study, level: Level) -> Rich:
+    detail = "" if level == "cell" else "Every operation is a box. "
+    if not found.sweep:
+        return (words.Run(detail + "Edges run forward in time."),)
+    parts = (
+        detail
+        + "Gradient arrows run backward beside the forward edges: "
+        + "width is how much arrives, colour what the edge did to it"
+    )
+    if len(found.losses) > 1:
+        return (
+            words.Run(parts + ". L = L"),
+            words.Run("1", "sub"),
+            words.Run(" + … + L"),
+            words.Run(str(len(found.losses)), "sub"),
+        )
+    return (words.Run(parts + "."),)
+
+
+def _sentence(found: Study, count: int) -> Rich:
+    """Return the generated sentence: what the gradient does from the last step back to the first."""
+    opening = f"{count}-step {found.kind or 'network'}"
+    lanes = found.timeline.lanes
+    hidden = next((n.shape[-1] for lane in lanes for n in lane.nodes.values() if n.shape), None)
+    opening += f", hidden size {hidden}" if hidden else ""
+    sweep = found.sweep
+    if sweep is None or not lanes or count < 2:
+        return (words.Run(opening + "."),)
+    lane = lanes[0].nodes
+    steps = [t for t in sorted(lane) if t >= 0 and lane[t] in sweep.adjoints]
+    if len(steps) < 2:
+        return (words.Run(opening + "."),)
+    first, last = steps[0], steps[-1]
+    sizes = [norm(sweep.adjoints[lane[t]]) for t in (first, last)]
+    name = words.one_line(lanes[0].name, 8)
+    ends = [(words.Run(f"|∂L/∂{name}"), words.Run(str(t + 1), "sub"), words.Run("|")) for t in (first, last)]
+    if not all(0 < size < math.inf for size in sizes):
+        return (words.Run(f"{opening}; "), *ends[0], words.Run(f" is {number(sizes[0])}."))
+    ratio = sizes[0] / sizes[1]
+    rate = -math.log10(ratio) / (last - first)
+    return (
+        words.Run(f"{opening}; "),
+        *ends[0],
+        words.Run(f" is {number(ratio)} of "),
+        *ends[1],
+        words.Run(f" ({number(round(rate, 3))} decades a step)."),
+    )
+
+
+def _hidden(times: Sequence[int], shown: Sequence[int]) -> Rich:
+    gaps = [(a, b) for a, b in itertools.pairwise(shown) if b > a + 1]
+    if not gaps:
+        return ()
+    spans = ", ".join(f"t = {a + 2} to {b}" if b > a + 2 else f"t = {b}" for a, b in gaps)
+    missing = len(times) - len(shown)
+    return (
+        words.Run(f"Hidden: {plural(missing, 'step')} ({spans}); the arrows across the gap carry what passes them."),
+    )
+
+
+def _outside(found: Study) -> list[Node]:
+    """Return the operations that use a step's result and belong to none."""
+    timeline, after = found.timeline, set(found.timeline.step)
+    outside = []
+    for node in timeline.nodes:
+        if node not in timeline.step and any(arg in after for arg in node.args):
+            after.add(node)
+            outside.append(node)
+    return outside
+
+
+def _note(found: Study, undrawn: int) -> Rich:
+    notes = []
+    if found.sweep is None:
+        notes.append("No gradient: the backward pass was not run.")
+    if undrawn:
+        notes.append(f"Not drawn: {plural(undrawn, 'edge')} that {'skips' if undrawn == 1 else 'skip'} a step.")
+    outside = [node for node in _outside(found) if len(found.losses) < 2 or node is not found.loss]
+    if outside:
+        names = ", ".join(dict.fromkeys(node.op.name for node in outside))
+        notes.append(f"Not drawn: {plural(len(outside), 'operation')} outside the steps ({words.one_line(names, 60)}).")
+    return (words.Run(" ".join(notes)),) if notes else ()

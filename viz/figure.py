@@ -1,0 +1,106 @@
+"""A `Figure`: one scene, shown in a notebook or saved to a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .layout import Picture, arrange
+from .scene import Scene
+from .svg import render
+from .theme import THEMES
+
+
+class UnsupportedFormat(ValueError):
+    """A file ending no renderer writes."""
+
+
+class Figure:
+    """What `viz.draw` and its like return.
+
+    Attributes:
+        scene: what the figure shows.
+        theme: `light`, `dark`, `auto` or `print`.
+
+    >>> import rnn, viz
+    >>> figure = viz.draw(rnn.read("hi", rnn.RNN))
+    >>> figure.svg[:4]
+    '<svg'
+    """
+
+    def __init__(self, scene: Scene, theme: str = "light") -> None:
+        if theme not in THEMES:
+            raise ValueError(f"theme must be one of {', '.join(THEMES)}, got {theme!r}")
+        self.scene = scene
+        self.theme = theme
+
+    @cached_property
+    def picture(self) -> Picture:
+        """The scene with coordinates."""
+        return arrange(self.scene)
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure as an SVG document."""
+        return render(self.picture, self.theme)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the figure to `path`, its format taken from the ending, and return the path.
+
+        The file is complete or not there: it is written under a temporary name and moved into place.
+        Raises UnsupportedFormat for an ending nobody writes, OSError where the path cannot be written.
+        """
+        target = Path(path)
+        ending = target.suffix.lower()
+        if ending not in WRITERS:
+            known = ", ".join(WRITERS)
+            raise UnsupportedFormat(f"save: cannot write {ending or 'a file without an ending'}; choose one of {known}")
+        _replace(target, WRITERS[ending](self))
+        return target
+
+    def _repr_svg_(self) -> str | None:
+        """Show the figure in a notebook; a figure that cannot be drawn shows as text instead of an error."""
+        try:
+            return self.svg
+        except Exception:
+            return None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        shown = self._repr_svg_()
+        text = {"text/plain": repr(self)}
+        return text if shown is None else {"image/svg+xml": shown, **text}
+
+    def __repr__(self) -> str:
+        scene = self.scene
+        return (
+            f"<Figure {scene.level}: {len(scene.columns)} columns, {len(scene.boxes)} boxes, {len(scene.edges)} edges>"
+        )
+
+
+def _svg(figure: Figure) -> bytes:
+    return figure.svg.encode("utf-8")
+
+
+WRITERS = {".svg": _svg}
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Write `data` beside `target` and move it into place."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,187 @@
+"""From nodes to boxes: what one step shows at each level of detail.
+
+At level "op" every operation is a box. At level "cell" the linear plumbing (products with weights,
+biases, slices) is joined into one affine box a layer, everything between the last layer and the
+loss into an output and a loss; what is left are the gates and signs a lecturer draws. Decided by
+what the operations are and how they hang together, so that it holds for any cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import minigrad as mg
+from minigrad import Edge, Node
+
+from .labels import name_of, symbol
+from .scene import Role
+from .timeline import CellKey, Timeline, cell_of
+from .words import Rich, Run
+
+SIGNS = frozenset({"add", "add_n", "mul", "sub", "div"})
+PLUMBING = frozenset({"slice", "reshape", "transpose", "broadcast_to", "cast", "concat"})
+GATES = frozenset("figorzn")
+
+
+@dataclass(slots=True)
+class Group:
+    """The nodes one box stands for."""
+
+    key: str
+    role: Role
+    label: Rich
+    members: list[Node]
+    note: Rich = ()
+    kind: str = ""
+    cell: CellKey | None = None
+    weights: list[Edge] = field(default_factory=list)
+
+
+class Kinds:
+    """What the nodes of a timeline are to a figure: weights, affine maps, cells."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self.cells: list[CellKey] = []
+        for lane in timeline.lanes:
+            for node in lane.nodes.values():
+                if cell_of(node) not in self.cells and any(cell_of(node)[0]):
+                    self.cells.append(cell_of(node))
+        self.weight: set[Node] = set()
+        self.affine: set[Node] = set()
+        for node in timeline.nodes:
+            self._classify(node)
+
+    def _classify(self, node: Node) -> None:
+        name, args = node.op.name, node.args
+        if isinstance(node, mg.Parameter) or (args and name in PLUMBING and all(a in self.weight for a in args)):
+            self.weight.add(node)
+        elif (
+            (name == "matmul" and any(arg in self.weight for arg in args))
+            or (name in PLUMBING and args and args[0] in self.affine and self._together(node, args[0]))
+            or (name in ("add", "add_n") and self._sum_of_affine(node))
+        ):
+            self.affine.add(node)
+
+    def _sum_of_affine(self, node: Node) -> bool:
+        parts = [arg for arg in node.args if arg not in self.weight]
+        return bool(parts) and all(arg in self.affine and self._together(node, arg) for arg in parts)
+
+    def _together(self, a: Node, b: Node) -> bool:
+        step = self.timeline.step
+        return step.get(a) == step.get(b) and cell_of(a) == cell_of(b)
+
+    def is_input(self, node: Node) -> bool:
+        """Tell whether `node` only picks out a piece of what was given from outside of time."""
+        if not node.args:
+            return node.op.name == "input"
+        outside = all(arg not in self.timeline.step and not arg.args for arg in node.args)
+        return outside and node.op.name in PLUMBING and not any(arg in self.weight for arg in node.args)
+
+
+Grouping = Callable[[Kinds, int], list[Group]]
+
+
+def ops(kinds: Kinds, t: int) -> list[Group]:
+    """Return one group for every operation of step `t`."""
+    groups = []
+    for node in kinds.timeline.steps[t]:
+        if node.op.name in ("constant", "parameter"):
+            continue
+        role: Role = "input" if kinds.is_input(node) else "op"
+        label: Rich = (Run(symbol(node)),)
+        if node.name is not None:
+            label = (*name_of(node.name), Run(" = "), *label)
+        group = _group(kinds, role, label, [node])
+        if node.op.name == "transpose":
+            group.kind = "postfix"
+        elif node.name in GATES or node.name in ("h", "c", "L"):
+            group.kind = str(node.name)
+        groups.append(group)
+    return groups
+
+
+def cells(kinds: Kinds, t: int) -> list[Group]:
+    """Return the groups of step `t` as a lecturer would draw them."""
+    timeline = kinds.timeline
+    groups: dict[Node, Group] = {}
+    found: list[Group] = []
+    for node in timeline.steps[t]:
+        if node.op.name in ("constant", "parameter") or (node in kinds.weight):
+            continue
+        inside = cell_of(node) in kinds.cells
+        joins = _neighbours(kinds, node, groups, inside)
+        if joins:
+            _join(joins, node, groups, found)
+            continue
+        role = _role(kinds, node, inside)
+        label = (Run(symbol(node)),)
+        group = _group(kinds, role, label, [node])
+        found.append(group)
+        groups[node] = group
+    for node in timeline.steps[t]:
+        if node in kinds.weight and node.args:
+            user = next((groups[e.user] for e in timeline.users[node] if e.user in groups), None)
+            if user is not None:
+                user.members.insert(0, node)
+    for group in found:
+        _finish(kinds, group)
+    return found
+
+
+def _neighbours(kinds: Kinds, node: Node, groups: dict[Node, Group], inside: bool) -> list[Group]:
+    """Return the groups that `node` belongs to: of its arguments, or none if it starts one."""
+    near = []
+    for arg in node.args:
+        group = groups.get(arg)
+        if group is None or group in near or cell_of(arg) != cell_of(node):
+            continue
+        affine = node in kinds.affine and arg in kinds.affine
+        tail = not inside and group.role == "loss"
+        if affine or tail:
+            near.append(group)
+    return near
+
+
+def _join(joins: list[Group], node: Node, groups: dict[Node, Group], found: list[Group]) -> None:
+    first = joins[0]
+    for other in joins[1:]:
+        first.members += other.members
+        for member in other.members:
+            groups[member] = first
+        found.remove(other)
+    first.members.append(node)
+    groups[node] = first
+
+
+def _role(kinds: Kinds, node: Node, inside: bool) -> Role:
+    if kinds.is_input(node):
+        return "input"
+    if node in kinds.affine:
+        return "affine" if inside else "output"
+    if not inside:
+        return "loss"
+    if node.op.name in SIGNS:
+        return "pointwise"
+    fed_by_weights = any(arg in kinds.affine for arg in node.args)
+    if fed_by_weights and node.name is not None and node not in kinds.timeline.lane:
+        return "gate"
+    return "function" if len(node.args) == 1 else "op"
+
+
+def _group(kinds: Kinds, role: Role, label: Rich, members: list[Node]) -> Group:
+    node = members[0]
+    cell = cell_of(node) if cell_of(node) in kinds.cells else None
+    return Group(kinds.timeline.key[node], role, label, members, cell=cell)
+
+
+def _finish(kinds: Kinds, group: Group) -> None:
+    """Order the members, and name the group after what leaves it."""
+    group.members.sort(key=lambda node: node.id)
+    last = group.members[-1]
+    named = next((node for node in reversed(group.members) if node.name is not None), last)
+    group.key = kinds.timeline.key[named]
+    if group.role == "gate":
+        group.note, group.label = group.label, name_of(named.name or "")
+        group.kind = named.name if named.name in GATES else ""

@@ -1,0 +1,193 @@
+"""A scene with coordinates: columns in the middle, dock at the left, title above, legend below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..scene import DECADES, DockItem, Scene, Tag
+from ..words import Rich, Run, number, rich, width, wrap
+from .sizes import ACTIVATION, CHIP_HEIGHT, NOTE, TEXT, chip_width
+from .spot import Spot
+from .stamp import Body, Word
+
+NARROWEST = 960.0
+EDGE = 26.0
+GAINS = ("≤ ¼", "¼ – 0.8", "0.8 – 1.25", "1.25 – 4", "> 4")
+
+GLYPHS = {
+    "input": "input",
+    "parameter": "weight",
+    "state": "state",
+    "gate": "gate",
+    "pointwise": "elementwise",
+    "op": "operation",
+    "output": "logits",
+    "loss": "loss",
+}
+STATES = {
+    "zero": "exactly 0",
+    "below": f"below 1e-{DECADES:.0f} of the largest",
+    "structural": "stops here: a factor is 0",
+    "nonfinite": "NaN or ∞",
+    "cut": "cut",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A drawn example in the legend; `value` is the width of a ruler line, or a bin of gain."""
+
+    kind: str
+    spot: Spot
+    value: float = 0.0
+
+
+@dataclass(slots=True)
+class Picture:
+    """Everything with coordinates. The body's own are relative to `origin`."""
+
+    scene: Scene
+    body: Body
+    origin: tuple[float, float]
+    width: float
+    height: float
+    size: float
+    words: list[Word] = field(default_factory=list)
+    dock: list[tuple[DockItem, Spot]] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+
+
+def compose(scene: Scene, body: Body) -> Picture:
+    """Put title, dock and legend round the columns."""
+    dock = _dock_width(scene)
+    full = max(NARROWEST, body.width + dock + 2 * EDGE)
+    size = max(14.0, 14.0 * full / 1250)
+    picture = Picture(scene, body, (0.0, 0.0), full, 0.0, size)
+    y = _title(picture)
+    left = (full - body.width - dock) / 2
+    picture.origin = (left + dock, y)
+    _place_dock(picture, left)
+    _headers(picture)
+    picture.height = _legend(picture, y + body.height) + 0.6 * EDGE
+    return picture
+
+
+def _title(picture: Picture) -> float:
+    size, y, room = picture.size, 0.0, picture.width - 2 * EDGE
+    y += 0.6 * EDGE
+    for text, scale, style in ((picture.scene.title, 1.35, "title"), (picture.scene.subtitle, 1, "quiet")):
+        for line in wrap(text, size * scale * (1.15 if style == "title" else 1), room) if text else ():
+            y += size * scale * 1.3
+            picture.words.append(Word(line, EDGE, y, size * scale, "start", style))
+    return y + 0.8 * size
+
+
+def _dock_width(scene: Scene) -> float:
+    if not scene.dock:
+        return 0.0
+    return max(_chip(item) + 8 + width(item.shape, ACTIVATION) for item in scene.dock) + 30
+
+
+def _chip(item: DockItem) -> float:
+    return chip_width(Tag(item.id, item.id, item.label, item.title))
+
+
+def _place_dock(picture: Picture, left: float) -> None:
+    items = picture.scene.dock
+    if not items:
+        return
+    top = picture.origin[1]
+    step = CHIP_HEIGHT + 10
+    y = top + (picture.body.height - step * len(items)) / 2
+    picture.words.append(Word((Run("weights"),), left, y - 8, NOTE, "start", "quiet"))
+    column = max(_chip(item) for item in items)
+    for item in items:
+        y += step
+        wide = _chip(item)
+        picture.dock.append((item, Spot(left + wide / 2, y - step / 2 + 4, wide, CHIP_HEIGHT)))
+        place = left + column + 8
+        picture.words.append(Word((Run(item.shape),), place, y - step / 2 + 9, ACTIVATION, "start", "quiet"))
+
+
+def _headers(picture: Picture) -> None:
+    x0, y0 = picture.origin
+    body = picture.body
+    for column, spot in body.bands:
+        if column.kind == "step":
+            word = Word(column.header, x0 + spot.x, y0 + body.height - 10, TEXT, "middle", "quiet")
+            picture.words.append(word)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    kind: str
+    label: Rich
+    wide: float
+    value: float = 0.0
+
+
+def _legend(picture: Picture, y: float) -> float:
+    size, room = picture.size, picture.width - 2 * EDGE
+    y += 1.2 * size
+    for row in _rows(picture.scene, size):
+        x = EDGE
+        for item in row:
+            wide = item.wide + 0.45 * size + width(item.label, size)
+            if x > EDGE and x + wide > EDGE + room:
+                x, y = EDGE, y + 1.9 * size
+            if item.wide:
+                spot = Spot(x + item.wide / 2, y, item.wide, 1.1 * size)
+                picture.samples.append(Sample(item.kind, spot, item.value))
+            start = x + (item.wide + 0.45 * size if item.wide else 0)
+            style = "quiet" if item.wide else ""
+            picture.words.append(Word(item.label, start, y + 0.35 * size, size, "start", style))
+            x += wide + 1.3 * size
+        y += 1.9 * size
+    scene = picture.scene
+    for text in (scene.sentence, scene.proof, scene.hidden, scene.note):
+        for line in wrap(text, size, room) if text else ():
+            y += 1.5 * size
+            picture.words.append(Word(line, EDGE, y - 0.9 * size, size, "start", ""))
+    return y
+
+
+def _rows(scene: Scene, size: float) -> list[list[_Item]]:
+    """Return the legend's rows: the gradient's scale, its gains, its special states, the glyphs."""
+    marks = [edge.mark for edge in scene.edges if edge.mark]
+    rows = []
+    if scene.reference and marks:
+        scale = scene.scale
+        values = [scene.reference * 10.0**-power for power in (0, 2, 4)]
+        ruler = [_Item("ruler", (Run(number(value)),), 2.6 * size, scale.width(value)) for value in values]
+        gains = [_Item("gain", (Run(text),), 1.8 * size, float(bin)) for bin, text in enumerate(GAINS)]
+        rows += [
+            [_Item("", scene.norm, 0), *ruler],
+            [_Item("", rich("gain of one edge:"), 0), *gains],
+        ]
+    rows.append(_specials(scene, size) + _glyphs(scene, size))
+    return [row for row in rows if row]
+
+
+def _specials(scene: Scene, size: float) -> list[_Item]:
+    found = {edge.mark.state for edge in scene.edges if edge.mark}
+    measured = [edge.mark for edge in scene.edges if edge.mark and edge.mark.state == "measured"]
+    kinds = {state for state in found if state != "measured"}
+    below = any(scene.scale.below(mark.norm) for mark in measured)
+    return [
+        _Item(kind, (Run(text),), 2.2 * size)
+        for kind, text in STATES.items()
+        if kind in kinds or (kind == "below" and below)
+    ]
+
+
+def _glyphs(scene: Scene, size: float) -> list[_Item]:
+    roles = {box.role for box in scene.boxes}
+    roles_shown = {*roles, "parameter"} if scene.dock else set(roles)
+    items = [_Item("forward", (Run("forward"),), 2.2 * size)]
+    if any(edge.mark for edge in scene.edges):
+        items.append(_Item("gain", (Run("gradient"),), 2.2 * size, 2.0))
+    wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "output": 1.6, "op": 1.6}
+    items += [
+        _Item(role, (Run(text),), wide.get(role, 1.2) * size) for role, text in GLYPHS.items() if role in roles_shown
+    ]
+    return items

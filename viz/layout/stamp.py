@@ -1,0 +1,140 @@
+"""One distinct step shape is laid out once, then stamped: the parts both layouts share.
+
+A stamp holds coordinates relative to the left end of its column; heights are those of the whole
+body. Columns with the same signature share one stamp, which is why equal steps look equal and why
+a long sequence costs no more than its distinct steps.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from ..scene import Box, Cell, Column, Edge, Scene, Tag
+from ..words import Rich
+from .routes import Arrow
+from .sizes import box_size
+from .spot import Spot
+
+EdgeKey = tuple[str, str, int]
+"""Key of the source (`<` before it: in the column before), key of the target, and which of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A line of text; (x, y) is the anchor on its baseline."""
+
+    text: Rich
+    x: float
+    y: float
+    size: float
+    anchor: str = "middle"
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an edge runs forward and where its gradient runs back."""
+
+    forward: Arrow
+    back: Arrow
+    bridge: bool = False
+
+
+@dataclass(slots=True)
+class Stamp:
+    """Coordinates of one distinct column."""
+
+    width: float
+    spots: dict[str, Spot] = field(default_factory=dict)
+    frames: dict[str, Spot] = field(default_factory=dict)
+    routes: dict[EdgeKey, Route] = field(default_factory=dict)
+    chips: dict[str, list[Spot]] = field(default_factory=dict)
+    words: dict[str, list[Word]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """One column as its layout sees it: boxes and edges by key, nothing about when."""
+
+    column: Column
+    boxes: dict[str, Box]
+    edges: dict[EdgeKey, Edge]
+    cells: dict[str, Cell]
+    sizes: dict[str, tuple[float, float]]
+    """Width and height of every key, the largest in any column, so that columns stay congruent."""
+
+    def signature(self) -> object:
+        """Return what two columns must share to share a stamp."""
+        boxes = tuple(
+            (key, box.role, box.kind, box.cell, box.lane, len(box.tags), bool(box.note))
+            for key, box in self.boxes.items()
+        )
+        return self.column.kind, boxes, tuple(self.edges), tuple(self.cells)
+
+
+@dataclass(slots=True)
+class Body:
+    """The columns with their coordinates, before title, dock and legend are put round them."""
+
+    width: float = 0.0
+    height: float = 0.0
+    bands: list[tuple[Column, Spot]] = field(default_factory=list)
+    frames: list[tuple[Cell, Spot]] = field(default_factory=list)
+    boxes: list[tuple[Box, Spot]] = field(default_factory=list)
+    chips: list[tuple[Tag, Spot]] = field(default_factory=list)
+    wires: list[tuple[Edge, Route]] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
+
+
+def locals_of(scene: Scene) -> list[Local]:
+    """Return the columns of `scene`, each with its own boxes and the edges that end in it."""
+    keys = {box.id: (box.key, box.column) for box in scene.boxes}
+    boxes: dict[int, dict[str, Box]] = defaultdict(dict)
+    edges: dict[int, dict[EdgeKey, Edge]] = defaultdict(dict)
+    cells: dict[int, dict[str, Cell]] = defaultdict(dict)
+    sizes: dict[str, tuple[float, float]] = {}
+    for box in scene.boxes:
+        boxes[box.column][box.key] = box
+        (wide, high), known = box_size(box), sizes.get(box.key, (0.0, 0.0))
+        sizes[box.key] = (max(wide, known[0]), max(high, known[1]))
+    for cell in scene.cells:
+        cells[cell.column][cell.key] = cell
+    for edge in scene.edges:
+        source, before = keys[edge.source]
+        target, column = keys[edge.target]
+        name = source if before == column else "<" + source
+        count = sum(known[:2] == (name, target) for known in edges[column])
+        edges[column][(name, target, count)] = edge
+    return [
+        Local(column, boxes[column.index], edges[column.index], cells[column.index], sizes) for column in scene.columns
+    ]
+
+
+def shift(route: Route, dx: float, dy: float) -> Route:
+    """Return `route` moved by (dx, dy)."""
+
+    def move(found: Arrow) -> Arrow:
+        tip, left, right = ((x + dx, y + dy) for x, y in found.head)
+        return Arrow(found.path.moved(dx, dy), (tip, left, right))
+
+    return Route(move(route.forward), move(route.back), route.bridge)
+
+
+def press(body: Body, local: Local, stamp: Stamp) -> None:
+    """Append the column `local`, drawn by `stamp`, at the right end of `body`."""
+    left = body.width
+    for key, cell in local.cells.items():
+        if key in stamp.frames:
+            body.frames.append((cell, stamp.frames[key].moved(left, 0)))
+    for key, box in local.boxes.items():
+        body.boxes.append((box, stamp.spots[key].moved(left, 0)))
+        for tag, spot in zip(box.tags, stamp.chips.get(key, ()), strict=True):
+            body.chips.append((tag, spot.moved(left, 0)))
+        for word in stamp.words.get(key, ()):
+            shown = {"note": box.note, "header": local.column.header, "label": box.label}
+            text = shown.get(word.style, word.text)
+            body.words.append(Word(text, word.x + left, word.y, word.size, word.anchor, word.style))
+    for name, edge in local.edges.items():
+        body.wires.append((edge, shift(stamp.routes[name], left, 0)))
+    body.width = left + stamp.width

@@ -1,0 +1,294 @@
+"""Layout of a step operation by operation: rows of boxes between the lanes that enter and leave.
+
+Each distinct step is laid out once, in layers. A lane runs at the height of the row that takes it
+up in the next step, straight from column to column; what leaves a step comes down (or up) to its
+lane in a margin at the right end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from ..scene import Scene
+from ..words import width
+from .layered import BEND, Layers, layers, positions
+from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, shortened
+from .sizes import BESIDE, CHIP_HEIGHT, OP, TEXT, box_size, chip_width
+from .spot import Spot
+from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, press
+
+GAP = 12.0
+BENT = 14.0
+PORT = 15.0
+LEFT = 36.0
+MARGIN = 17.0
+NEAREST = 26.0
+STEEP = 0.34
+FARTHEST = 64.0
+
+
+class Grid:
+    """Rows and their heights, shared by every step of a figure."""
+
+    def __init__(self, scene: Scene, columns: Sequence[Local]) -> None:
+        self.lanes = {box.key: box.lane for box in scene.boxes if box.role == "state"}
+        self.pill = max((box_size(box)[0] for box in scene.boxes if box.role == "state"), default=40.0)
+        self.steps: dict[object, Layers] = {}
+        self.x: dict[object, dict[str, float]] = {}
+        self.lane_row: dict[str, int] = {}
+        for local in columns:
+            signature = local.signature()
+            if local.column.kind == "step" and signature not in self.steps:
+                self._lay(local, signature)
+        self.rows = max((len(found.rows) for found in self.steps.values()), default=1)
+        self._heights(columns)
+
+    def _lay(self, local: Local, signature: object) -> None:
+        names = [key for key, box in local.boxes.items() if box.role != "state"]
+        edges = [(a, b) for a, b, _ in local.edges if a in names and b in names]
+        entered = {b: self.lanes[a[1:]] for a, b, _ in local.edges if a.startswith("<") and b in names}
+        anchors = frozenset(key for key in names if local.boxes[key].role == "input")
+        found = layers(_sorted(names, edges), edges, anchors, frozenset(entered))
+        self.steps[signature] = found
+        widths = {name: BENT if name[0] == BEND else local.sizes[name][0] for name in found.row}
+        self.x[signature] = positions(found, widths, GAP)
+        for name, lane in entered.items():
+            self.lane_row[lane] = min(self.lane_row.get(lane, found.row[name]), found.row[name])
+
+    def _heights(self, columns: Sequence[Local]) -> None:
+        """Give every row its height, with room for the flattest link below it."""
+        reach = [NEAREST] * (self.rows + 1)
+        for signature, found in self.steps.items():
+            x = self.x[signature]
+            for low, highs in found.above.items():
+                far = max((abs(x[low] - x[high]) for high in highs), default=0.0)
+                level = found.row[low]
+                reach[level] = max(reach[level], min(FARTHEST, far * STEEP))
+        high = 30.0
+        self.row_y: list[float] = []
+        y = 0.0
+        for level in range(self.rows):
+            self.row_y.append(y - high / 2)
+            y -= high + reach[level]
+        top = y + reach[self.rows - 1] - 24.0
+        self.row_y = [at - top for at in self.row_y]
+        self.height = self.row_y[0] + high / 2 + 44.0 if self.row_y else 60.0
+
+    def lane_y(self, lane: str) -> float:
+        """The height of a lane."""
+        if lane in self.lane_row:
+            return self.row_y[self.lane_row[lane]]
+        return self.row_y[0] if self.row_y else 30.0
+
+
+def _sorted(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[str]:
+    """Return `names` in topological order, otherwise as given."""
+    waiting = dict.fromkeys(names, 0)
+    users: dict[str, list[str]] = defaultdict(list)
+    for source, target in edges:
+        waiting[target] += 1
+        users[source].append(target)
+    order = [name for name in names if not waiting[name]]
+    for name in order:
+        for user in users[name]:
+            waiting[user] -= 1
+            if not waiting[user]:
+                order.append(user)
+    return order
+
+
+def arrange(scene: Scene) -> Body:
+    """Return the columns of an op-level `scene` with their coordinates."""
+    columns = locals_of(scene)
+    grid = Grid(scene, columns)
+    body, stamps = Body(height=grid.height), {}
+    for local in columns:
+        signature = local.signature()
+        if signature not in stamps:
+            step = local.column.kind == "step"
+            stamps[signature] = _Step(local, grid).stamp() if step else _ends(local, grid)
+        stamp = stamps[signature]
+        body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
+        press(body, local, stamp)
+    return body
+
+
+class _Step:
+    """Coordinates of one distinct step."""
+
+    def __init__(self, local: Local, grid: Grid) -> None:
+        self.local, self.grid = local, grid
+        signature = local.signature()
+        self.layers, x = grid.steps[signature], grid.x[signature]
+        self.out = Stamp(0.0)
+        halves = [(at - (BENT if n[0] == BEND else local.sizes[n][0]) / 2, at) for n, at in x.items()]
+        shift = LEFT - min((left for left, _ in halves), default=0.0)
+        self.x = {name: at + shift for name, at in x.items()}
+        for name, level in self.layers.row.items():
+            size = (BENT, 30.0) if name[0] == BEND else local.sizes[name]
+            self.out.spots[name] = Spot(self.x[name], grid.row_y[level], *size)
+        self.ports = self._ports()
+
+    def stamp(self) -> Stamp:
+        """Return the finished stamp."""
+        out = self.out
+        right = max((spot.right for spot in out.spots.values()), default=LEFT)
+        leaving = [(a, b) for a, b, _ in self.local.edges if self.local.boxes[b].role == "state"]
+        leaving.sort(key=lambda pair: abs(self._drop(*pair)))
+        tracks = [pair for pair in leaving if self._drop(*pair)]
+        self.track = {pair: right + MARGIN * (place + 1) for place, pair in enumerate(tracks)}
+        pill = right + MARGIN * (len(tracks) + 1) + self.grid.pill / 2
+        out.width = pill + self.grid.pill / 2 + 6
+        for key, box in self.local.boxes.items():
+            if box.role == "state":
+                size = self.local.sizes[key]
+                out.spots[key] = Spot(pill, self.grid.lane_y(box.lane), self.grid.pill, size[1])
+        self.horizontals = self._horizontals()
+        for name in self.local.edges:
+            out.routes[name] = self._route(name)
+        for key, box in self.local.boxes.items():
+            if box.tags:
+                out.chips[key] = self._chips(key)
+        out.spots = {key: out.spots[key] for key in self.local.boxes}
+        return out
+
+    def _drop(self, source: str, state: str) -> float:
+        return self.grid.lane_y(self.local.boxes[state].lane) - self.out.spots[source].y
+
+    def _chips(self, key: str) -> list[Spot]:
+        spot, chips = self.out.spots[key], []
+        box = self.local.boxes[key]
+        room = width(box.label, OP)
+        left, right = spot.left + 6, spot.right - 6
+        text = right - room if box.kind == "postfix" else left
+        left += 0 if box.kind == "postfix" else room + 5
+        for tag in box.tags:
+            wide = chip_width(tag)
+            chips.append(Spot(left + wide / 2, spot.y, wide, CHIP_HEIGHT))
+            left += wide + 5
+        self.out.words.setdefault(key, []).append(Word(box.label, text, spot.y + 5, OP, "start", "label"))
+        return chips
+
+    def _ports(self) -> dict[tuple[str, str, int], tuple[float, float]]:
+        """Return for every link of every edge where it leaves below and arrives above (x offsets)."""
+        leaving: dict[str, list[tuple[float, EdgeKey]]] = defaultdict(list)
+        coming: dict[str, list[tuple[float, EdgeKey]]] = defaultdict(list)
+        for name in self.local.edges:
+            source, target, _ = name
+            if (source, target) in self.layers.chains:
+                chain = self.layers.chains[source, target]
+                leaving[source].append((self.x[chain[1]], name))
+                coming[target].append((self.x[chain[-2]], name))
+        ports: dict[EdgeKey, list[float]] = {name: [0.0, 0.0] for name in self.local.edges}
+        for end, sides in enumerate((leaving, coming)):
+            for key, links in sides.items():
+                links.sort()
+                room = (self.out.spots[key].w - 18) / max(1, len(links) - 1)
+                step = min(PORT + 2, room)
+                for place, (_, name) in enumerate(links):
+                    ports[name][end] = (place - (len(links) - 1) / 2) * step
+        return {name: (first, last) for name, (first, last) in ports.items()}
+
+    def _horizontals(self) -> list[tuple[float, float, float]]:
+        """Return the level stretches of lanes (y, from, to) that vertical stretches hop over."""
+        found = []
+        for source, target, _ in self.local.edges:
+            end = self.out.spots[target]
+            if source.startswith("<"):
+                found.append((end.y, -10.0, end.left))
+            elif self.local.boxes[target].role == "state":
+                start = self.out.spots[source]
+                track = self.track.get((source, target), end.left)
+                found += [(start.y, start.right, track), (end.y, track, end.left)]
+        return found
+
+    def _crossed(self, x: float) -> list[float]:
+        return [y for y, left, right in self.horizontals if left + 1 < x < right - 1]
+
+    def _route(self, name: EdgeKey) -> Route:
+        source, target, _ = name
+        end = self.out.spots[target]
+        if source.startswith("<"):
+            return _straight([(-6.0, end.y), (end.left, end.y)])
+        start = self.out.spots[source]
+        if self.local.boxes[target].role == "state":
+            if (source, target) not in self.track:
+                return _straight([(start.right, start.y), (end.left, end.y)])
+            x = self.track[source, target]
+            corners = [(start.right, start.y), (x, start.y), (x, end.y), (end.left, end.y)]
+            return _straight(corners, [y for y in self._crossed(x) if y not in (start.y, end.y)])
+        return self._climb(name)
+
+    def _climb(self, name: EdgeKey) -> Route:
+        """Return the route of an edge between rows: curves from row to row, straight past each row."""
+        source, target, _ = name
+        chain = self.layers.chains[source, target]
+        first, last = self.ports[name]
+        start, end = self.out.spots[source], self.out.spots[target]
+        at: Point = (start.x + first, start.top)
+        begin, steps, back = at, [], []
+        for bend in chain[1:-1]:
+            spot = self.out.spots[bend]
+            enter, leave = (spot.x, spot.bottom), (spot.x, spot.top)
+            steps += [_curve(at, enter), *self._past(spot)]
+            back += [_curve(at, enter, BESIDE), (leave,)]
+            at = leave
+        tip = (end.x + last, end.bottom)
+        final = _curve(at, tip)
+        head = arrow([at, *final], 7.0) if len(final) == 1 else curve_arrow((at, *final), 7.0)
+        forward = Arrow(Path(begin, (*steps, *head.path.steps)), head.head)
+        return Route(forward, _back(begin, [*back, _curve(at, tip, BESIDE)]))
+
+    def _past(self, spot: Spot) -> list[tuple[Point, ...]]:
+        over = [y for y in self._crossed(spot.x) if spot.top < y < spot.bottom]
+        return list(hopped([(spot.x, spot.bottom), (spot.x, spot.top)], over).steps)
+
+
+def _curve(a: Point, b: Point, aside: float = 0.0) -> tuple[Point, ...]:
+    """Return the step from `a` up to `b`, upright at both ends; `aside` makes room for a curve to its left."""
+    if abs(a[0] - b[0]) < 0.05:
+        return (b,)
+    middle = (a[1] + b[1]) / 2 + (-1.4 if b[0] > a[0] else 1.4) * aside
+    return ((a[0], middle), (b[0], middle), b)
+
+
+def _back(start: Point, steps: Sequence[tuple[Point, ...]]) -> Arrow:
+    """Return the gradient of a climbing edge: the same way back, moved aside, without the hops."""
+    points = [start, *(step[-1] for step in steps)]
+    pieces: list[tuple[Point, ...]] = []
+    for at in range(len(steps) - 1, -1, -1):
+        step, to = steps[at], points[at]
+        pieces.append((to,) if len(step) == 1 else (step[1], step[0], to))
+    shifted = Path(points[-1], tuple(pieces)).moved(-BESIDE, 0.0)
+    (x, y), last = shifted.start, shifted.steps[-1]
+    begin = (x, y + 2.5)
+    before = shifted.steps[-2][-1] if len(shifted.steps) > 1 else begin
+    tip = (last[-1][0], last[-1][1] - 2.5)
+    head = arrow([before, tip]) if len(last) == 1 else curve_arrow((before, last[0], last[1], tip))
+    return Arrow(Path(begin, (*shifted.steps[:-1], *head.path.steps)), head.head)
+
+
+def _straight(corners: Sequence[Point], over: Sequence[float] = ()) -> Route:
+    forward = arrow(corners, 7.0)
+    if over:
+        forward = Arrow(hopped([*corners[:-1], forward.path.end], over), forward.head)
+    back = shortened(beside(corners, BESIDE)[::-1], 2.0, 2.5)
+    return Route(forward, arrow(back))
+
+
+def _ends(local: Local, grid: Grid) -> Stamp:
+    """Return the stamp of the initial states, or of a gap that stands for hidden steps."""
+    words = width(local.column.header, TEXT) + 30 if local.column.kind == "gap" else 6.0
+    stamp = Stamp(words + grid.pill + 6)
+    x = stamp.width - 6 - grid.pill / 2
+    for key, box in local.boxes.items():
+        stamp.spots[key] = Spot(x, grid.lane_y(box.lane), grid.pill, local.sizes[key][1])
+    if local.column.kind == "gap" and local.boxes:
+        heights = sorted(spot.y for spot in stamp.spots.values())
+        y = (heights[0] + heights[-1]) / 2 if len(set(heights)) > 1 else heights[0] - 24
+        stamp.words[next(iter(local.boxes))] = [Word((), words / 2, y, TEXT, "middle", "header")]
+    for name in local.edges:
+        end = stamp.spots[name[1]]
+        stamp.routes[name] = _straight([(-6.0, end.y), (end.left, end.y)])
+    return stamp

@@ -1,0 +1,84 @@
+"""The numbers on a figure: values, adjoints, and what every edge sends back before summing.
+
+One sweep on arrays with the engine's own rules; a figure shows nothing that is not computed here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import Edge, Node, Run
+from minigrad.derivative import pull_edge
+from minigrad.node import Array
+
+from .scene import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One backward pass: the adjoint of every node between the sources and `output`, and every term of it."""
+
+    output: Node
+    adjoints: Mapping[Node, Array]
+    sent: Mapping[Edge, Array]
+
+
+def backward(output: Node, sources: Iterable[Node], run: Run) -> Sweep:
+    """Carry the cotangent 1 of the scalar `output` back to `sources`, keeping what every edge sends."""
+    order = list(mg.walk(output))
+    reached = set(sources)
+    for node in reversed(order):
+        if any(arg in reached for arg in node.args):
+            reached.add(node)
+    terms: dict[Node, list[Array]] = {output: [np.ones(output.shape, output.dtype)]}
+    adjoints: dict[Node, Array] = {}
+    sent: dict[Edge, Array] = {}
+    with np.errstate(all="ignore"):
+        for node in order:
+            if node not in terms or node.dtype.kind != "f":
+                continue
+            adjoint = adjoints[node] = _joined(terms.pop(node))
+            if not node.args:
+                continue
+            values = [run[arg] for arg in node.args]
+            for slot, arg in enumerate(node.args):
+                term = pull_edge(node, slot, adjoint, run[node], values) if arg in reached else None
+                if term is not None:
+                    sent[Edge(node, slot)] = term
+                    terms.setdefault(arg, []).append(term)
+    return Sweep(output, adjoints, sent)
+
+
+def _joined(terms: list[Array]) -> Array:
+    return terms[0] if len(terms) == 1 else np.asarray(mg.ops.add_n(*terms))
+
+
+def norm(*arrays: Any) -> float:
+    """Return the Frobenius norm of all the arrays together, safe against overflow and underflow.
+
+    >>> norm(np.array([3e-200, 4e-200]))
+    5e-200
+    """
+    parts = [np.asarray(array, dtype=float).ravel() for array in arrays]
+    flat = np.concatenate(parts) if parts else np.zeros(0)
+    largest = float(np.max(np.abs(flat), initial=0.0))
+    if largest == 0.0 or not math.isfinite(largest):
+        return largest
+    return largest * float(np.sqrt(np.sum((flat / largest) ** 2)))
+
+
+def mark(sent: float | None, adjoint: float) -> Mark | None:
+    """Return how an edge is drawn that turns the norm `adjoint` of its user into the norm `sent`."""
+    if sent is None:
+        return None
+    if not (math.isfinite(sent) and math.isfinite(adjoint)):
+        return Mark("nonfinite", sent, math.nan)
+    if sent == 0.0:
+        return Mark("structural" if adjoint else "zero", 0.0, 0.0)
+    return Mark("measured", sent, sent / adjoint if adjoint else math.inf)

@@ -1,0 +1,195 @@
+"""What a figure shows, before anyone decides where: the one source every renderer reads.
+
+A scene is plain frozen data (strings, numbers, tuples), so it can be written as JSON, compared and
+hashed. Boxes stand in time columns; edges join boxes; a mark on an edge is the gradient that runs
+back along it. Layout adds coordinates, renderers add ink; neither adds facts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from .words import Rich
+
+Role = Literal[
+    "input",
+    "state",
+    "affine",
+    "gate",
+    "function",
+    "pointwise",
+    "junction",
+    "output",
+    "loss",
+    "constant",
+    "op",
+]
+State = Literal["measured", "zero", "structural", "nonfinite", "cut"]
+
+GAIN_BINS = (0.25, 0.8, 1.25, 4.0)
+"""Bounds of the five bins of local gain, |contribution| / |adjoint of the user|."""
+
+DECADES = 6
+FLOOR = 1e-6
+"""Range of the width scale; what lies below it is drawn as a dashed hairline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The gradient that runs back along an edge: its norm at the argument, and the local gain."""
+
+    state: State
+    norm: float = 0.0
+    gain: float = 1.0
+
+    @property
+    def bin(self) -> int:
+        """Index of the gain bin, 0 (shrinks most) to 4 (grows most)."""
+        return sum(self.gain > bound for bound in GAIN_BINS)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Log scale from a norm to the width of its arrow."""
+
+    reference: float
+
+    def share(self, norm: float) -> float:
+        """Return where `norm` lies on the scale: 1 at the reference, 0 six decades below it."""
+        if not 0 < norm < math.inf or not self.reference:
+            return 0.0
+        decades = math.log10(norm) - math.log10(self.reference)
+        return min(1.0, max(0.0, 1 + decades / DECADES))
+
+    def width(self, norm: float) -> float:
+        """Return the width of the arrow that carries `norm`."""
+        return 0.5 + 5.5 * self.share(norm)
+
+    def below(self, norm: float) -> bool:
+        """Tell whether `norm` is too small for the scale."""
+        return norm < self.reference * FLOOR
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One use of a parameter, shown where it is used.
+
+    `parameter` is the id of its dock item, `operand` the key of the box it multiplies, if any.
+    """
+
+    id: str
+    parameter: str
+    label: Rich
+    title: str
+    operand: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Something that is computed, or given, at one time step.
+
+    `key` names it within its column: boxes with the same key in two columns are the same thing one
+    step later. `lane` is set on states, `kind` repeats in colour what the label says in letters.
+    """
+
+    id: str
+    column: int
+    key: str
+    role: Role
+    label: Rich
+    title: str
+    note: Rich = ()
+    kind: str = ""
+    cell: str = ""
+    lane: str = ""
+    tags: tuple[Tag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`source` feeds `target`; the mark is what flows back from `target` to `source`."""
+
+    id: str
+    source: str
+    target: str
+    title: str
+    mark: Mark | None = None
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A time column: the initial states, a step, or a gap that stands for hidden steps."""
+
+    index: int
+    kind: Literal["initial", "step", "gap"]
+    header: Rich
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A state that runs from step to step."""
+
+    key: str
+    label: Rich
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A container for the boxes of one layer at one step."""
+
+    id: str
+    column: int
+    key: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class DockItem:
+    """A parameter, shown once for all its uses."""
+
+    id: str
+    label: Rich
+    shape: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything one figure shows. Words are complete sentences, numbers in them are computed."""
+
+    level: Literal["cell", "op"]
+    title: Rich
+    subtitle: Rich
+    sentence: Rich
+    proof: Rich
+    hidden: Rich = ()
+    note: Rich = ()
+    norm: Rich = ()
+    reference: float = 0.0
+    columns: tuple[Column, ...] = ()
+    lanes: tuple[Lane, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    dock: tuple[DockItem, ...] = ()
+
+    @property
+    def scale(self) -> Scale:
+        """Log scale of the gradient arrows, one for the whole figure."""
+        return Scale(self.reference)
+
+    def to_json(self) -> str:
+        """Return the scene as JSON, keys in order of definition."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=True, allow_nan=True)
+
+    def digest(self) -> str:
+        """Return eight hexadecimal digits that depend on the scene's content alone."""
+        return hashlib.sha256(self.to_json().encode("ascii")).hexdigest()[:8]

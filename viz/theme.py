@@ -1,0 +1,149 @@
+"""Colours, as CSS variables: light, dark, print, and auto (light or dark, as the reader's system says).
+
+Every colour is written twice, plainly and as a variable, because slide and vector programs read
+the first and browsers the second. Hues are Okabe and Ito's (colour-blind safe) as tints.
+"""
+
+from __future__ import annotations
+
+import re
+
+THEMES = ("light", "dark", "auto", "print")
+
+_LIGHT = {
+    "paper": "#ffffff",
+    "band": "#f1f4f7",
+    "ink": "#1d2327",
+    "quiet": "#55626b",
+    "line": "#5c666e",
+    "cell": "#ffffff",
+    "rim": "#9aa7b1",
+    "x": "#d9effb",
+    "x-rim": "#2b87b8",
+    "h": "#cfe3f2",
+    "h-rim": "#0072b2",
+    "c": "#cdeee3",
+    "c-rim": "#009e73",
+    "w": "#fff3d9",
+    "w-rim": "#d08f00",
+    "w-ink": "#6b4700",
+    "f": "#d3efe6",
+    "f-rim": "#009e73",
+    "i": "#dff2fc",
+    "i-rim": "#3a9fd0",
+    "g": "#fbe6bd",
+    "g-rim": "#c98a00",
+    "o": "#f3dfeb",
+    "o-rim": "#b5638f",
+    "op": "#ffffff",
+    "op-rim": "#545d64",
+    "y": "#eceff1",
+    "y-rim": "#6d7880",
+    "loss": "#fbe0d3",
+    "loss-rim": "#d55e00",
+    "g0": "#0072b2",
+    "g1": "#8fbbd9",
+    "g2": "#8a8a8a",
+    "g3": "#e8a27c",
+    "g4": "#d55e00",
+    "nan": "#7b2fbe",
+}
+_DARK = {
+    "paper": "#14191d",
+    "band": "#1b2228",
+    "ink": "#e9eef1",
+    "quiet": "#a9b6bf",
+    "line": "#93a0a9",
+    "cell": "#20282f",
+    "rim": "#5c6a74",
+    "x": "#153a4f",
+    "x-rim": "#56b4e9",
+    "h": "#123650",
+    "h-rim": "#4aa8e0",
+    "c": "#0d3d31",
+    "c-rim": "#2bc49a",
+    "w": "#3d2f10",
+    "w-rim": "#e69f00",
+    "w-ink": "#ffdf9e",
+    "f": "#10392f",
+    "f-rim": "#2bc49a",
+    "i": "#153a4f",
+    "i-rim": "#56b4e9",
+    "g": "#43330f",
+    "g-rim": "#e6ad2e",
+    "o": "#43273a",
+    "o-rim": "#dd92bd",
+    "op": "#20282f",
+    "op-rim": "#aab6be",
+    "y": "#2b343b",
+    "y-rim": "#9aa7b0",
+    "loss": "#4a2410",
+    "loss-rim": "#f2813a",
+    "g0": "#2f97dd",
+    "g1": "#8fbbd9",
+    "g2": "#8f979c",
+    "g3": "#e8a27c",
+    "g4": "#f27a24",
+    "nan": "#c08bf0",
+}
+_PRINT = _LIGHT | {
+    "band": "#ffffff",
+    "ink": "#000000",
+    "quiet": "#333333",
+    "line": "#333333",
+    "rim": "#777777",
+}
+_PALETTES = {"light": _LIGHT, "dark": _DARK, "auto": _LIGHT, "print": _PRINT}
+
+FONT = "Inter,'Helvetica Neue',Arial,'DejaVu Sans',sans-serif"
+
+_RULES = f"""
+text{{font-family:{FONT};fill:$ink;stroke:none}}
+.m{{text-anchor:middle}} .e{{text-anchor:end}} .q{{fill:$quiet}} .b{{font-weight:600}}
+.paper{{fill:$paper}} .band{{fill:$band}} .cell{{fill:$cell;stroke:$rim;stroke-width:1.3}}
+.f{{fill:none;stroke:$line;stroke-width:1.4}} .fh{{fill:$line}} .hid{{stroke-dasharray:5 5}}
+.r{{fill:none}}
+.g0 .r{{stroke:$g0}} .g0 .rh{{fill:$g0}} .g1 .r{{stroke:$g1}} .g1 .rh{{fill:$g1}}
+.g2 .r{{stroke:$g2}} .g2 .rh{{fill:$g2}} .g3 .r{{stroke:$g3}} .g3 .rh{{fill:$g3}}
+.g4 .r{{stroke:$g4}} .g4 .rh{{fill:$g4}}
+.zero .r{{stroke:$quiet;stroke-width:1.2;stroke-dasharray:1.2 3.2}} .zero text{{fill:$quiet}}
+.below .r{{stroke:$quiet;stroke-width:1;stroke-dasharray:5 3}} .below .rh{{fill:$quiet}}
+.hollow .r{{stroke:$quiet;stroke-width:5}} .hollow .in{{fill:none;stroke:$paper;stroke-width:3}}
+.hollow .rh{{fill:$paper;stroke:$quiet;stroke-width:1}}
+.nan .r{{stroke:$nan;stroke-width:5}} .nan .in{{fill:none;stroke:$paper;stroke-width:2}} .nan .rh{{fill:$nan}}
+.cut .r{{stroke:$quiet;stroke-width:3}}
+.s{{stroke-width:1.4;fill:$op;stroke:$op-rim}}
+.x .s{{fill:$x;stroke:$x-rim}} .h .s{{fill:$h;stroke:$h-rim}} .c .s{{fill:$c;stroke:$c-rim}}
+.kf .s{{fill:$f;stroke:$f-rim}} .ki .s{{fill:$i;stroke:$i-rim}} .kg .s{{fill:$g;stroke:$g-rim}}
+.ko .s{{fill:$o;stroke:$o-rim}} .y .s{{fill:$y;stroke:$y-rim}} .loss .s{{fill:$loss;stroke:$loss-rim}}
+.w .s{{fill:$w;stroke:$w-rim;stroke-width:1.1}} .w text{{fill:$w-ink}} .dot{{fill:$line}}
+"""
+
+
+def stylesheet(theme: str, prefix: str) -> str:
+    """Return the CSS of `theme` for the figure whose root has the id `prefix`."""
+    colours = _PALETTES[theme]
+    lines = [f"#{prefix}{{{_variables(colours)}}}"]
+    if theme == "auto":
+        dark = _variables(_DARK)
+        lines.append(f"@media (prefers-color-scheme:dark){{#{prefix}{{{dark}}}}}")
+    for selector, body in re.findall(r"([^{}\s][^{}]*)\{([^{}]*)\}", _RULES):
+        lines.append(f"#{prefix} {selector.strip()}{{{_twice(body, colours)}}}")
+    return "\n".join(lines)
+
+
+def _variables(colours: dict[str, str]) -> str:
+    return ";".join(f"--{name}:{colour}" for name, colour in colours.items())
+
+
+def _twice(body: str, colours: dict[str, str]) -> str:
+    """Return the declarations of `body`, each that names a colour as a literal and as a variable."""
+    found = []
+    for declaration in body.split(";"):
+        name = re.search(r"\$([\w-]+)", declaration)
+        if name:
+            found.append(declaration.replace(name[0], colours[name[1]]))
+            found.append(declaration.replace(name[0], f"var(--{name[1]})"))
+        else:
+            found.append(declaration)
+    return ";".join(found)

@@ -1,0 +1,129 @@
+"""A graph sorted into time steps: which node belongs to which step, and what runs from step to step.
+
+Steps are read from the scope label `t`. Lanes are read from the edges that cross from one step to
+the next; two steps match node by node where they were made in the same order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import minigrad as mg
+from minigrad import Edge, Node
+
+CellKey = tuple[tuple[str, ...], object]
+
+
+@dataclass(slots=True)
+class LaneNodes:
+    """A state as it passes through the steps: its node before step 0, and after each."""
+
+    key: str
+    nodes: dict[int, Node] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the state is called: its node's name, or its op's."""
+        node = self.nodes[max(self.nodes)]
+        return node.name or node.op.name
+
+
+class Timeline:
+    """The nodes of a graph by step.
+
+    Attributes:
+        steps: step -> its nodes in the order they were made.
+        step: node -> its step, for nodes that have one.
+        key: node -> its name within its step, the same in every step that is made alike.
+        lanes: what runs from step to step.
+        users: node -> the edges that use it.
+    """
+
+    def __init__(self, outputs: Node | Iterable[Node]) -> None:
+        self.nodes = list(mg.walk(outputs))[::-1]
+        self.users: dict[Node, list[Edge]] = defaultdict(list)
+        self.step: dict[Node, int] = {}
+        self.key: dict[Node, str] = {}
+        steps: dict[int, list[Node]] = defaultdict(list)
+        for node in self.nodes:
+            for slot, arg in enumerate(node.args):
+                self.users[arg].append(Edge(node, slot))
+            t = node.scope.get("t")
+            if isinstance(t, int):
+                self.step[node] = t
+                steps[t].append(node)
+        self.steps = {t: steps[t] for t in sorted(steps)}
+        self._keys()
+        self.lanes = self._lanes()
+        self.lane = {node: lane.key for lane in self.lanes for node in lane.nodes.values()}
+
+    def _keys(self) -> None:
+        """Name every node within its step. Keys start with a dot: layouts put marks of their own in front of others."""
+        for nodes in self.steps.values():
+            seen: Counter[str] = Counter()
+            for node in nodes:
+                label = f".{cell_name(cell_of(node))}{node.name or node.op.name}"
+                seen[label] += 1
+                self.key[node] = label if seen[label] == 1 else f"{label}#{seen[label]}"
+
+    def _lanes(self) -> list[LaneNodes]:
+        """Return the lanes, in the order in which their first node was made."""
+        entries: dict[tuple[str, int], dict[int, Node]] = defaultdict(dict)
+        for user, t in self.step.items():
+            for slot, arg in enumerate(user.args):
+                if self.step.get(arg) == t - 1:
+                    entries[self.key[user], slot][t - 1] = arg
+        self._add_given(entries)
+        lanes: list[LaneNodes] = []
+        known: dict[Node, LaneNodes] = {}
+        for nodes in entries.values():
+            lane = next((known[node] for node in nodes.values() if node in known), None)
+            if lane is None:
+                lane = LaneNodes("")
+                lanes.append(lane)
+            for t, node in nodes.items():
+                lane.nodes.setdefault(t, node)
+                known.setdefault(node, lane)
+        for lane in lanes:
+            self._finish(lane)
+        lanes.sort(key=lambda lane: min(node.id for node in lane.nodes.values()))
+        for lane in lanes:
+            lane.key = self._lane_key(lane)
+        return lanes
+
+    def _add_given(self, entries: dict[tuple[str, int], dict[int, Node]]) -> None:
+        """Complete lanes whose state before the first step carries no label of its own."""
+        first = min((t for t in self.steps if t >= 0), default=0)
+        for user in self.steps.get(first, ()):
+            for slot, arg in enumerate(user.args):
+                nodes = entries.get((self.key[user], slot))
+                if nodes and arg not in self.step:
+                    nodes.setdefault(first - 1, arg)
+
+    def _finish(self, lane: LaneNodes) -> None:
+        """Add the state after the last step, which no step consumes."""
+        last = max(self.steps)
+        for t in range(max(lane.nodes) + 1, last + 1):
+            before = lane.nodes[t - 1]
+            found = [n for n in self.steps.get(t, ()) if self.key[n] == self.key.get(before)]
+            if not found and before.name is not None:
+                found = [n for n in self.steps.get(t, ()) if n.name == before.name and cell_of(n) == cell_of(before)]
+            if found:
+                lane.nodes[t] = found[0]
+
+    def _lane_key(self, lane: LaneNodes) -> str:
+        node = lane.nodes[max(lane.nodes)]
+        return self.key.get(node, node.op.name)
+
+
+def cell_of(node: Node) -> CellKey:
+    """Return the layer of the net that `node` belongs to: its scope's labels and layer."""
+    return node.scope.labels, node.scope.get("layer")
+
+
+def cell_name(cell: CellKey) -> str:
+    """Return `cell` as a prefix for keys."""
+    labels, layer = cell
+    return "".join(f"{part}/" for part in (*labels, *(() if layer is None else (f"l{layer}",))))
