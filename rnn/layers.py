@@ -66,7 +66,7 @@ class Embedding:
         self.parameters = {f"{name}.weight": self.weight}
 
     def __call__(self, numbers: Node | ArrayLike) -> Node:
-        return mg.matmul(one_hot(numbers, self.weight.shape[0], self.weight.dtype), self.weight)
+        return self.weight[numbers]
 
 
 def one_hot(numbers: Node | ArrayLike, size: int, dtype: DTypeLike = float) -> Node:
@@ -77,9 +77,7 @@ def one_hot(numbers: Node | ArrayLike, size: int, dtype: DTypeLike = float) -> N
     array([[0., 1., 0.],
            [1., 0., 0.]])
     """
-    column = numbers[..., None] if isinstance(numbers, Node) else mg.constant(np.asarray(numbers)[..., None])
-    row: Node = mg.where(mg.equal(column, np.arange(size)), mg.constant(np.ones((), dtype)), 0.0)
-    return row
+    return mg.constant(np.eye(size, dtype=dtype))[numbers]
 
 
 class PerShape:
