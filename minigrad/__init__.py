@@ -10,6 +10,7 @@ array([0.20998717, 0.10499359])
 
 from . import functions, ops, syntax
 from .derivative import Backprop, Edge, backprop, grad, hessian, hvp, jacobian, jvp, pull_edge, push_edge, vjp
+from .diagnose import NonFinite, why_nan
 from .errors import BroadcastWarning, DtypeError, FeedError, GradientError, ShapeError
 from .functions import (
     broadcast_to,
@@ -88,6 +89,7 @@ __all__ = [
     "GradientError",
     "Linear",
     "Node",
+    "NonFinite",
     "Op",
     "Parameter",
     "Run",
@@ -159,4 +161,5 @@ __all__ = [
     "vjp",
     "walk",
     "where",
+    "why_nan",
 ]

@@ -100,7 +100,7 @@ class Op:
         return f"<op {self.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (REGISTRY.__getitem__, (self.name,))
+        return (op_named, (self.name,))
 
     def __call__(self, *args: Value, **params: Any) -> Value:
         kinds = {type(arg) for arg in args}
@@ -146,6 +146,13 @@ class Op:
             self(*(arg.value[i] if isinstance(arg, Stacked) else arg for arg in args), **params) for i in range(count)
         ]
         return Stacked(np.stack(members))
+
+
+def op_named(name: str) -> Op:
+    """The op of that name; raises ValueError if there is none."""
+    if name not in REGISTRY:
+        raise ValueError(f"there is no op named {name!r}; import the module that declares it first")
+    return REGISTRY[name]
 
 
 class Elementwise(Op):

@@ -39,7 +39,7 @@ div: Elementwise = Elementwise(
     (lambda out, x, y: div(1, y), lambda out, x, y: neg(div(out, y))),
     latex=r"\frac{{{0}}}{{{1}}}",
     doc="Quotient, x / y.",
-    singular="the denominator is 0: guard it before dividing, x / np.where(y == 0, 1, y) with np.equal for ==",
+    singular="the denominator is 0: guard it before dividing, x / np.where(np.equal(y, 0), 1, y)",
 )
 neg: Elementwise = Elementwise("neg", np.negative, (-1,), latex="-{0}", doc="Negative, -x.")
 
