@@ -70,6 +70,7 @@ from .ops import (
     strong_zero,
     tanh,
 )
+from .paths import Paths
 from .plan import Function, function
 from .run import Run, run
 
@@ -92,6 +93,7 @@ __all__ = [
     "NonFinite",
     "Op",
     "Parameter",
+    "Paths",
     "Run",
     "Scope",
     "ShapeError",
@@ -138,6 +140,7 @@ __all__ = [
     "norm",
     "ops",
     "parameter",
+    "paths",
     "pull_edge",
     "push_edge",
     "relu",

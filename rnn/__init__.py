@@ -20,6 +20,7 @@ from .checkpoint import Checkpoint, CheckpointError, read_checkpoint, write_chec
 from .layers import Embedding, Linear, PerShape, one_hot
 from .losses import cross_entropy, mse
 from .optim import SGD, Adagrad, Adam, Optimiser, RMSprop, clip_norm, clip_value
+from .table import Table, bptt
 from .text import Reading, Vocabulary, read
 from .train import Batch, Learner, Training, TrainingError, train
 from .unroll import Step, Unrolled, dropout_masks, unroll
@@ -49,10 +50,12 @@ __all__ = [
     "Reading",
     "Recurrent",
     "Step",
+    "Table",
     "Training",
     "TrainingError",
     "Unrolled",
     "Vocabulary",
+    "bptt",
     "clip_norm",
     "clip_value",
     "cross_entropy",

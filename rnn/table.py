@@ -1,0 +1,413 @@
+"""Backpropagation through time, term by term: what each loss sends through each step's use of a weight.
+
+The gradient of sum_t L_t in W is the sum over (t, k) of dL_t/dh_k . d+h_k/dW, where d+ is the immediate partial: the
+use of W at step k alone (Werbos 1990; Pascanu et al. 2013, eq. 4). `bptt` makes that table in one reverse sweep that
+carries the cotangents of all losses at once. A loss is structurally absent at later steps, so the work is T^2/2 rows;
+a row is read off where it enters a matrix product, h^T delta, whose norm and inner products need no matrix.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import minigrad as mg
+from minigrad import GradientError, Node, describe
+from minigrad.derivative import Edge
+from minigrad.node import Array
+from minigrad.ops import Stacked
+from minigrad.paths import Cotangents, Paths, Polynomials, Reach, Rows, Tangents, join_rows, sweep
+
+from .unroll import Unrolled
+
+Floats = NDArray[np.float64]
+
+# Rows handled at once where contributions must be written out: bounds the memory, not the result.
+_CHUNK_BYTES = 1 << 26
+# Rows of written-out contributions that a table keeps for the next question.
+_KEPT_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The contributions, summed, against the gradient computed by `mg.grad` and the reference interpreter.
+
+    Attributes:
+        terms: how many contributions were summed.
+        difference: the largest difference between an element of the sum and of the gradient.
+        relative: that difference divided by the largest element of the gradient.
+
+    >>> str(Proof(terms=36, difference=1.1e-15, relative=3e-15, name="weight_hh_l0"))
+    'sum of 36 contributions = dL/dweight_hh_l0, max difference 1.1e-15'
+    """
+
+    terms: int
+    difference: float
+    relative: float
+    name: str
+
+    def __str__(self) -> str:
+        return f"sum of {self.terms} contributions = dL/d{self.name}, max difference {self.difference:.1e}"
+
+
+@dataclass(frozen=True)
+class Lag:
+    """All contributions that bridge the same number of steps.
+
+    Attributes:
+        gradient: their sum, in the shape of the source.
+        norm: its Frobenius norm.
+        share: its signed share of the whole gradient.
+    """
+
+    gradient: Array
+    norm: float
+    share: float
+
+
+class Table:
+    """The contributions to a gradient by loss t and by step k of use. See `bptt`.
+
+    Attributes:
+        losses, source, steps: what was asked about, and over how many steps.
+        norm: (losses, T), the Frobenius norm of each contribution.
+        share: (losses, T), the signed share <contribution, total> / |total|^2; all together sum to 1. NaN where the
+            total is 0.
+        present: (losses, T), whether any path leads from the use at step k to loss t. Where not, the contribution is
+            structurally 0, not small. (Among losses that read a stack of all outputs, to the steps that a loss reads.)
+        total: the sum of all contributions, in the shape of the source.
+    """
+
+    def __init__(self, losses: Sequence[Node], source: Node, steps: int, values: Mapping[Node, Array]) -> None:
+        self.losses = list(losses)
+        self.source = source
+        self.steps = steps
+        self._values = values
+        self._paths = Paths(self.losses, source, "bptt")
+        self._uses = {use.exit: use for use in _uses(self._paths, source, steps)}
+        self._gradients = Gradients(self)
+        shape = (len(self.losses), steps)
+        self.norm: Floats = np.zeros(shape)
+        self.share: Floats = np.zeros(shape)
+        self.present: NDArray[np.bool_] = np.zeros(shape, bool)
+        self.total: Array = np.zeros(source.shape, source.dtype)
+        self._fill()
+
+    @property
+    def gradient(self) -> Gradients:
+        """`gradient[t][k]` is the contribution itself, in the shape of the source; made when asked for."""
+        return self._gradients
+
+    def by_lag(self) -> dict[int, Lag]:
+        """The contributions summed by lag t - k, for every lag that has a path.
+
+        >>> import numpy as np
+        >>> import minigrad as mg, rnn
+        >>> net = rnn.unroll(rnn.RNN(1, 2, rng=0), np.ones((3, 1, 1)))
+        >>> table = rnn.bptt([mg.sum(step.h) for step in net.steps], net.model.parameters["weight_ih_l0"], net)
+        >>> lags = table.by_lag()
+        >>> list(lags), round(sum(lag.share for lag in lags.values()), 12)
+        ([0, 1, 2], 1.0)
+        """
+        sums: dict[int, Array] = {}
+        for step, rows in self._contributions():
+            for row, contribution in enumerate(rows.stack):
+                lag = rows.start + row - step
+                if not self.present[rows.start + row, step]:
+                    continue
+                if lag in sums:
+                    sums[lag] += contribution
+                else:
+                    sums[lag] = contribution.copy()
+        direction = _direction(self.total)
+        return {
+            lag: Lag(sums[lag], float(_norms(sums[lag][None])[0]), float(np.vdot(sums[lag], direction)))
+            for lag in sorted(sums)
+        }
+
+    def proof(self) -> Proof:
+        """Compare the sum of all contributions with the gradient that `mg.grad` gives."""
+        loss = self.losses[0] if len(self.losses) == 1 else mg.ops.add_n(*self.losses)
+        gradient = mg.grad(loss, self.source)
+        leaves = {node: self._values[node] for node in mg.walk(loss) if not node.args}
+        reference = mg.run(gradient, leaves)[gradient]
+        difference = _largest(self.total - reference)
+        scale = _largest(reference)
+        name = self.source.name or "source"
+        return Proof(int(self.present.sum()), difference, difference / scale if scale else difference, name)
+
+    def __repr__(self) -> str:
+        return f"<table of {self.norm.shape[0]} losses by {self.norm.shape[1]} steps for {describe(self.source)}>"
+
+    def _seeds(self, only: int | None = None) -> dict[Node, Rows]:
+        seeds: dict[Node, Rows] = {}
+        for t, loss in enumerate(self.losses):
+            if loss in self._paths.out and only in (None, t):
+                row = Rows(t, np.ones(1, loss.dtype))
+                seeds[loss] = join_rows([seeds[loss], row]) if loss in seeds else row
+        return seeds
+
+    def _arrivals(self, only: int | None = None) -> Iterator[tuple[_Use, Rows]]:
+        """Each use with the cotangents of all losses (or only one) where they enter it."""
+        algebra = _Arrivals(Cotangents(self._values), self._uses)
+        for _ in sweep(self._paths, algebra, self._seeds(only)):
+            yield from algebra.arrived
+            algebra.arrived.clear()
+
+    def _contributions(self, only: int | None = None) -> Iterator[tuple[int, Rows]]:
+        """The contributions of every use with its step, written out, a bounded number at a time."""
+        for use, rows in self._arrivals(only):
+            for part in self._written(use, rows):
+                yield use.step, part
+
+    def _written(self, use: _Use, rows: Rows) -> Iterator[Rows]:
+        cotangents = Cotangents(self._values)
+        chunk = max(1, _CHUNK_BYTES // max(1, self.source.size * self.source.dtype.itemsize))
+        for first in range(0, len(rows.stack), chunk):
+            part: Any = Stacked(rows.stack[first : first + chunk])
+            for edge in reversed(use.chain):
+                part = cotangents.along(edge, part)
+            yield Rows(rows.start + first, part.value)
+
+    def _fill(self) -> None:
+        cotangents, tangents = Cotangents(self._values), Tangents(self._values)
+        direction = _direction(self._whole())
+        bits = {loss: sum(1 << t for t, other in enumerate(self.losses) if other is loss) for loss in self.losses}
+        reached = dict(sweep(self._paths, Reach(), {loss: bits[loss] for loss in self._paths.out if loss in bits}))
+        waiting = Counter(use.step for use in self._uses.values())
+        parts: dict[int, list[Rows]] = {}
+        for use, rows in self._arrivals():
+            entries = (slice(rows.start, rows.stop), use.step)
+            total: Any = rows.stack.sum(0)
+            for edge in reversed(use.chain):
+                total = cotangents.along(edge, total)
+            self.total += total
+            pushed: Any = direction
+            for edge in use.chain:
+                pushed = tangents.along(edge, pushed)
+            self.share[entries] += rows.stack.reshape(len(rows.stack), -1) @ np.ravel(pushed)
+            self.present[entries] = [reached[use.exit.user] >> t & 1 for t in range(rows.start, rows.stop)]
+            waiting[use.step] -= 1
+            if use.step not in parts and not waiting[use.step]:
+                self.norm[entries] = self._norms_of_use(use, rows)
+                continue
+            # Norms do not add: where a step uses the source more than once its contributions are summed first.
+            parts.setdefault(use.step, []).extend(self._written(use, rows))
+            if not waiting[use.step]:
+                joined = join_rows(parts.pop(use.step))
+                self.norm[joined.start : joined.stop, use.step] = _norms(joined.stack)
+
+    def _whole(self) -> Array:
+        """The whole gradient, by one sweep with all losses seeded alike."""
+        seeds = {
+            loss: np.asarray(self.losses.count(loss), loss.dtype)
+            for loss in self._paths.targets
+            if loss in self._paths.out
+        }
+        whole: Array = dict(sweep(self._paths, Cotangents(self._values), seeds))[self.source]
+        return whole
+
+    def _norms_of_use(self, use: _Use, rows: Rows) -> Floats:
+        factor = use.factor(self._values)
+        if factor is None:
+            return np.concatenate([_norms(part.stack) for part in self._written(use, rows)])
+        other, flipped = factor
+        return _product_norms(other, np.swapaxes(rows.stack, 1, 2) if flipped else rows.stack)
+
+
+class Gradients(Sequence["Contributions"]):
+    """`table.gradient`: a sequence of rows, one a loss."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._rows: dict[int, Contributions] = {}
+        self._kept = max(1, _KEPT_BYTES // max(1, table.source.size * 8 * table.steps))
+
+    def __len__(self) -> int:
+        return len(self._table.losses)
+
+    def __getitem__(self, t: Any) -> Any:
+        if isinstance(t, slice):
+            return [self[i] for i in range(len(self))[t]]
+        t = range(len(self))[t]
+        row = self._rows.pop(t, None) or Contributions(self._table, t)
+        self._rows[t] = row
+        if len(self._rows) > self._kept:
+            del self._rows[next(iter(self._rows))]
+        return row
+
+
+class Contributions(Sequence[Array]):
+    """`table.gradient[t]`: what loss t sends through each step's use, one array a step, made when asked for."""
+
+    def __init__(self, table: Table, t: int) -> None:
+        self._table = table
+        self._t = t
+        self._made: dict[int, Array] | None = None
+
+    def __len__(self) -> int:
+        return self._table.steps
+
+    def __getitem__(self, k: Any) -> Any:
+        if isinstance(k, slice):
+            return [self[i] for i in range(len(self))[k]]
+        if self._made is None:
+            self._made = {}
+            for step, rows in self._table._contributions(only=self._t):
+                self._made[step] = self._made.get(step, 0) + rows.stack[0]
+        step = range(len(self))[k]
+        source = self._table.source
+        return self._made[step] if step in self._made else np.zeros(source.shape, source.dtype)
+
+
+@dataclass(frozen=True)
+class _Use:
+    """One use of the source: the edges from it to where its cotangents are read, source first."""
+
+    step: int
+    chain: tuple[Edge, ...]
+
+    @property
+    def exit(self) -> Edge:
+        return self.chain[-1]
+
+    def factor(self, values: Mapping[Node, Array]) -> tuple[Array, bool] | None:
+        """(F, flipped) where the contribution has the norm of F @ cotangent, or of F @ cotangent^T if flipped; None
+        where it is not such a product."""
+        user, slot = self.exit
+        if user.op is not mg.ops.matmul or any(len(arg.shape) != 2 for arg in user.args):
+            return None
+        if any(edge.user.op not in _REARRANGEMENTS for edge in self.chain[:-1]):
+            return None
+        return (values[user.args[0]].T, False) if slot == 1 else (values[user.args[1]], True)
+
+
+class _Arrivals:
+    """The algebra of the table: cotangents of all losses, caught where they arrive at a use of the source."""
+
+    def __init__(self, cotangents: Cotangents, uses: Mapping[Edge, _Use]) -> None:
+        self._rows = Polynomials(cotangents, lambda edge: 0)
+        self._uses = uses
+        self.arrived: list[tuple[_Use, Rows]] = []
+
+    def along(self, edge: Edge, value: Rows) -> Rows | None:
+        if edge in self._uses:
+            self.arrived.append((self._uses[edge], value))
+            return None
+        carried = self._rows.along(edge, value)
+        # Losses that read the outputs of all steps stacked into one node are told apart here: what a loss sends to a
+        # step it does not read is exactly 0 after the stack is taken apart.
+        return _trimmed(carried) if carried is not None and edge.user.op is mg.ops.concat else carried
+
+    def join(self, node: Node, values: Sequence[Rows]) -> Rows:
+        return join_rows(values)
+
+
+def _trimmed(rows: Rows) -> Rows | None:
+    """Without the members at both ends that are exactly 0; None if all are."""
+    filled = np.flatnonzero(np.reshape(rows.stack != 0, (len(rows.stack), -1)).any(1))
+    if not len(filled):
+        return None
+    return Rows(rows.start + int(filled[0]), rows.stack[filled[0] : filled[-1] + 1])
+
+
+def bptt(
+    losses: Node | Sequence[Node], source: Node, unrolled: Unrolled, feed: Mapping[Node, ArrayLike] | None = None
+) -> Table:
+    """The contributions to d sum(losses) / d source, by loss t and by step k at which the source is used.
+
+    `losses` are scalar nodes (usually one a step), `source` any parameter of the net, an input or an initial state;
+    a use belongs to step k if it was made inside `scope(t=k)`, as `unroll` does. Entry [t][k] is what loss t sends
+    through that use alone: the immediate partial, so that the entries sum to the gradient and none counts twice.
+
+    Raises GradientError if a loss is not a scalar, if no path leads from the source to any loss, or if a use of the
+    source belongs to no step.
+
+    >>> import numpy as np
+    >>> import minigrad as mg, rnn
+    >>> net = rnn.unroll(rnn.RNN(2, 3, rng=0), np.ones((4, 1, 2)))
+    >>> losses = [mg.sum(step.h * step.h) for step in net.steps]
+    >>> table = rnn.bptt(losses, net.model.parameters["weight_hh_l0"], net)
+    >>> table.norm.shape, round(float(table.share.sum()), 12)
+    ((4, 4), 1.0)
+    >>> bool(table.present[1, 2]), table.gradient[3][1].shape
+    (False, (3, 3))
+    """
+    targets = [losses] if isinstance(losses, Node) else list(losses)
+    for loss in targets:
+        if not isinstance(loss, Node):
+            raise TypeError(f"bptt: expects the losses as nodes, got {type(loss).__name__}; evaluate nothing before")
+        if loss.shape != ():
+            raise GradientError(f"bptt: expects scalar losses, got {describe(loss)} of shape {loss.shape}; sum it")
+    if not isinstance(source, Node):
+        raise TypeError(f"bptt: expects the source as a node, got {type(source).__name__}")
+    if not isinstance(unrolled, Unrolled):
+        raise TypeError(f"bptt: expects what rnn.unroll returned, got {type(unrolled).__name__}")
+    if not targets:
+        raise GradientError("bptt: the list of losses is empty; give at least one scalar node")
+    return Table(targets, source, len(unrolled.steps), mg.run(targets, feed).values)
+
+
+_REARRANGEMENTS = (mg.ops.transpose, mg.ops.reshape)
+
+
+def _uses(paths: Paths, source: Node, steps: int) -> list[_Use]:
+    uses = []
+    for edge in paths.out[source]:
+        step: Any = edge.user.scope.get("t")
+        if not isinstance(step, int) or not 0 <= step < steps:
+            raise GradientError(
+                f"bptt: the use of {describe(source)} by {describe(edge.user)} belongs to no step from 0 to "
+                f"{steps - 1}; make it inside `with mg.scope(t=step)`"
+            )
+        uses.append(_Use(step, _private_chain(paths, edge)))
+    return uses
+
+
+def _private_chain(paths: Paths, edge: Edge) -> tuple[Edge, ...]:
+    """The edges from the source up to the first node that is more than the source rearranged."""
+    chain = [edge]
+    while chain[-1].user.op in _REARRANGEMENTS and chain[-1].user not in paths.targets:
+        onward = paths.out[chain[-1].user]
+        if len(onward) != 1:
+            break
+        chain.append(onward[0])
+    return tuple(chain)
+
+
+def _product_norms(other: Array, stack: Array) -> Floats:
+    """|other @ member| for each member of the stack. The triangular factor of `other` stands for it where smaller."""
+    if other.shape[0] > other.shape[1] and np.isfinite(other).all():
+        other = np.asarray(np.linalg.qr(other, mode="r"))
+    return _norms(np.matmul(other, stack))
+
+
+def _norms(stack: Array) -> Floats:
+    """The Frobenius norm of each member, right down to the smallest numbers: squares of 1e-200 would be 0."""
+    members = np.reshape(stack, (len(stack), -1))
+    limits = np.finfo(members.dtype)
+    squares = np.einsum("ij,ij->i", members, members)
+    norms: Floats = np.sqrt(squares.astype(float))
+    for row in np.flatnonzero(~((squares > limits.tiny / limits.eps**2) & (squares < limits.max * limits.eps))):
+        scale = _largest(members[row])
+        norms[row] = scale * np.linalg.norm(members[row] / scale) if 0 < scale < np.inf else scale
+    return norms
+
+
+def _direction(gradient: Array) -> Floats:
+    """g / |g|^2, whose inner product with a part of g is that part's share; NaN where g is 0."""
+    scale = _largest(gradient)
+    if scale == 0:
+        return np.full(gradient.shape, np.nan)
+    unit = gradient.astype(float) / scale
+    result: Floats = unit / np.vdot(unit, unit) / scale
+    return result
+
+
+def _largest(array: Array) -> float:
+    return float(np.max(np.abs(array), initial=0.0))
