@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .ink import Sheet
 from .layout import Picture, arrange
+from .pen import ink
 from .scene import Scene
 from .svg import render
 from .theme import THEMES
@@ -43,9 +45,14 @@ class Figure:
         return arrange(self.scene)
 
     @cached_property
+    def sheet(self) -> Sheet:
+        """The figure as ink: what every renderer writes."""
+        return ink(self.picture)
+
+    @cached_property
     def svg(self) -> str:
         """The figure as an SVG document."""
-        return render(self.picture, self.theme)
+        return render(self.sheet, self.theme)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the figure to `path`, its format taken from the ending, and return the path.
