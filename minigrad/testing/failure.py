@@ -1,0 +1,165 @@
+"""What a check says when it fails: one property, one element, two numbers, and a line that shows it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..node import Array
+
+if TYPE_CHECKING:
+    from ..derivative import Edge
+    from ..node import Node
+
+
+@dataclass
+class Finding:
+    """The parts of a failure, for reports that arrange them in another way.
+
+    Attributes:
+        subject: what was checked.
+        law: the property that does not hold.
+        inputs: name -> array, the input it does not hold at.
+        element: which number is wrong, like `d y[0] / d x[2]` or `loss 9, lag 7, W_hh[0, 1]`.
+        got, expected: the two numbers; None where the failure is not about a number.
+        source: where the expected number comes from, like `complex step`.
+        detail: a sentence more, if there is something to say.
+        reproduce: code that fails in the same way when pasted.
+        graph, edges: the output node and the wrong edges, where the subject is a graph.
+    """
+
+    subject: str
+    law: str
+    inputs: dict[str, Array] = field(default_factory=dict)
+    element: str = ""
+    got: Any = None
+    expected: Any = None
+    source: str = ""
+    detail: str = ""
+    reproduce: str = ""
+    graph: Node | None = None
+    edges: tuple[Edge, ...] = ()
+
+    @property
+    def relative_error(self) -> float:
+        """|got - expected| relative to the larger of the two; NaN where they are not numbers."""
+        if self.got is None or self.expected is None:
+            return float("nan")
+        got, expected = complex(self.got), complex(self.expected)
+        largest = max(abs(got), abs(expected))
+        return abs(got - expected) / largest if largest else 0.0
+
+    def __str__(self) -> str:
+        rows = [("input", _inputs(self.inputs)), ("element", self.element)]
+        if self.got is not None:
+            rows += [("got", repr(np.asarray(self.got).item()))]
+        if self.expected is not None:
+            source = f"   ({self.source})" if self.source else ""
+            rows += [("expected", repr(np.asarray(self.expected).item()) + source)]
+        if self.got is not None and self.expected is not None:
+            rows += [("relative error", f"{self.relative_error:.1e}")]
+        rows += [("", self.detail), ("reproduce", self.reproduce)]
+        lines = [f"{self.subject}: {self.law}"]
+        for label, text in rows:
+            for part in text.splitlines():
+                lines.append(f"  {label:<16}{part}")
+                label = ""
+        return "\n".join(lines)
+
+
+class GradientFailure(AssertionError):
+    """A property of a gradient that does not hold; `finding` has its parts."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(str(finding))
+        self.finding = finding
+
+
+def code(array: Any) -> str:
+    """An expression that makes `array` again, memory layout included.
+
+    >>> import numpy as np
+    >>> code(np.array([1.0, 2.5]))
+    'np.array([1.0, 2.5])'
+    >>> code(np.broadcast_to(np.float32(2.0), (3,)))
+    'np.broadcast_to(np.array(2.0, dtype=np.float32), (3,))'
+    """
+    array = np.asarray(array)
+    strided = [axis for axis, size in enumerate(array.shape) if size > 1]
+    if any(array.strides[axis] == 0 for axis in strided):
+        first = array[tuple([slice(0, 1) if array.strides[a] == 0 else slice(None) for a in range(array.ndim)])]
+        compact = first.reshape(first.shape[next((a for a, n in enumerate(first.shape) if n != 1), array.ndim) :])
+        return f"np.broadcast_to({code(np.array(compact))}, {array.shape})"
+    backwards = tuple([axis for axis in strided if array.strides[axis] < 0])
+    if backwards:
+        return f"np.flip({code(np.flip(array, backwards))}, {backwards})"
+    if not array.flags.c_contiguous:
+        if array.flags.f_contiguous:
+            return f"np.asfortranarray({code(np.ascontiguousarray(array))})"
+        return f"np.repeat({code(np.ascontiguousarray(array))}, 2, axis=-1)[..., ::2]"
+    if not array.size:
+        return f"np.empty({array.shape}{_dtype(array)})"
+    dtype = "" if array.dtype in (np.dtype(float), np.dtype(bool), np.dtype(int)) else _dtype(array)
+    return f"np.array({_literal(array.tolist())}{dtype})"
+
+
+def _dtype(array: Array) -> str:
+    return "" if array.dtype == np.dtype(float) else f", dtype=np.{array.dtype.name}"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    text = repr(value)
+    return f"np.{text.lstrip('-')}" if text.lstrip("-") in ("inf", "nan") and text[0] != "-" else _negative(text)
+
+
+def _negative(text: str) -> str:
+    return "-np.inf" if text == "-inf" else text
+
+
+def _inputs(inputs: dict[str, Array]) -> str:
+    return "\n".join(f"{name} = {_shortened(code(value))}" for name, value in inputs.items())
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 400 else f"{text[:340]} ... {text[-40:]}"
+
+
+def indexed(name: str, index: tuple[int, ...]) -> str:
+    """`x[0, 2]`, or `x` for the only element of a scalar."""
+    return f"{name}[{', '.join(str(int(i)) for i in index)}]" if index else name
+
+
+Hook = Callable[[Finding], "str | None"]
+_hooks: list[Hook] = []
+
+
+def on_failure(hook: Hook) -> Hook:
+    """Call `hook(finding)` for every failed check of a pytest run; what it returns is printed in the report.
+
+    A figure package uses it to save the offending graph with the bad edges marked and to answer where. Installed
+    packages may declare hooks instead, as entry points of the group `minigrad.failure`.
+
+    >>> hook = on_failure(lambda finding: f"noted: {finding.law}")
+    >>> hook(Finding("tanh", "the seed 0 gives 0"))
+    'noted: the seed 0 gives 0'
+    >>> forget(hook)
+    """
+    _hooks.append(hook)
+    return hook
+
+
+def forget(hook: Hook) -> None:
+    """Take back `on_failure(hook)`."""
+    _hooks.remove(hook)
+
+
+def hooks() -> list[Hook]:
+    """The hooks in force: registered ones, then those of installed packages."""
+    from importlib.metadata import entry_points
+
+    return [*_hooks, *(point.load() for point in entry_points(group="minigrad.failure"))]

@@ -1,0 +1,229 @@
+"""Graphs as subjects of the ladder: their values by the reference interpreter, their vjp by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..derivative import Edge
+from ..derivative import vjp as graph_vjp
+from ..node import Array, Node, walk
+from ..ops import constant, mul, sum_
+from ..ops import input as input_node
+from ..run import leaf_value, run
+from .failure import GradientFailure, code
+from .gradients import degenerated, name_of
+from .laws import ROUNDING, Subject, check, compare
+
+
+def graph_subject(
+    y: Node,
+    leaves: Sequence[Node],
+    arrays: Sequence[Array],
+    *,
+    name: str,
+    reproduce: str = "",
+    edges: tuple[Edge, ...] = (),
+    output: str = "y",
+    strict: bool = True,
+    subgradients: bool = False,
+    random: int = 0,
+) -> Subject:
+    """The node `y` as a function of `leaves` at `arrays`, differentiated by the engine."""
+    floats = [leaf for leaf in leaves if leaf.dtype.kind == "f"]
+    w = input_node(y.shape, y.dtype, name="seed")
+    pulled: list[Node] = list(graph_vjp(y, floats, w, unreachable="zero")) if y.dtype.kind == "f" else []
+
+    def in_slots(values: Sequence[Array]) -> list[Any]:
+        found = iter(values)
+        return [next(found) if leaf.dtype.kind == "f" else None for leaf in leaves]
+
+    def value(at: Sequence[Array]) -> Array:
+        return run(y, dict(zip(leaves, at, strict=True)))[y]
+
+    def pull(at: Sequence[Array], seed: Array) -> list[Any]:
+        values = run(pulled, {**dict(zip(leaves, at, strict=True)), w: seed})
+        return in_slots([values[g] for g in pulled])
+
+    def jitter(at: Sequence[Array], seed: Array, rng: np.random.Generator) -> list[Any]:
+        return in_slots(run_jittered(pulled, {**dict(zip(leaves, at, strict=True)), w: seed}, rng))
+
+    return Subject(
+        name=name,
+        labels=[leaf.name or f"x{i}" for i, leaf in enumerate(leaves)],
+        arrays=list(arrays),
+        f=value,
+        vjp=pull,
+        reproduce=reproduce,
+        strict=strict,
+        jitter=jitter,
+        graph=y,
+        edges=edges,
+        output=output,
+        subgradients=subgradients,
+        random=random,
+    )
+
+
+def run_jittered(outputs: Sequence[Node], feed: Mapping[Node, Array], rng: np.random.Generator) -> list[Array]:
+    """Evaluate with every float result moved by a unit in the last place at random.
+
+    How far the results of several such runs lie apart is what rounding may do to them, cancellation included (Monte
+    Carlo arithmetic; Parker, 1997).
+    """
+    values: dict[Node, Array] = {}
+    with np.errstate(all="ignore"):
+        for node in reversed(list(walk(outputs))):
+            if node in feed:
+                value = np.asarray(feed[node])
+            elif node.args:
+                value = np.asarray(node.op.kernel(*[values[arg] for arg in node.args], **node.params))
+            else:
+                value = leaf_value(node)
+            if value.dtype.kind in "fc" and node.op.name != "constant":
+                eps = np.finfo(value.dtype).eps
+                value = (value * (1 + eps * rng.integers(-1, 2, value.shape))).astype(value.dtype)
+            values[node] = value
+    return [values[node] for node in outputs]
+
+
+def check_graph(
+    y: Node,
+    feed: Mapping[Node, Any],
+    *,
+    name: str = "graph",
+    reproduce: str = "",
+    second: bool = True,
+    strict: bool = True,
+    subgradients: bool = False,
+    random: int = 0,
+    progress: Callable[[str], None] = lambda law: None,
+) -> None:
+    """The ladder for the engine's gradient of `y` with respect to the float leaves in `feed`, then for the gradient's
+    own gradient. Raises GradientFailure naming the law.
+
+    >>> import minigrad as mg
+    >>> x = mg.input((2,), name="x")
+    >>> check_graph(mg.sum(mg.tanh(x) * x), {x: [0.5, 25.0]})
+    """
+    leaves = list(feed)
+    arrays = [
+        np.asarray(feed[leaf]) if _fits(leaf, feed[leaf]) else np.asarray(feed[leaf], leaf.dtype) for leaf in leaves
+    ]
+    subject = graph_subject(
+        y,
+        leaves,
+        arrays,
+        name=name,
+        reproduce=reproduce,
+        strict=strict,
+        subgradients=subgradients,
+        random=random,
+    )
+    check(subject, progress)
+    if second and subject.slots and subject.value.size:
+        check(_second_order(subject, y, leaves, arrays), progress)
+
+
+def _fits(leaf: Node, value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == leaf.dtype
+
+
+def _second_order(subject: Subject, y: Node, leaves: Sequence[Node], arrays: Sequence[Array]) -> Subject:
+    """<u, vjp(w)> as a function of the leaves, for constant random u and w: its gradient is the second derivative."""
+    floats = [leaf for leaf in leaves if leaf.dtype.kind == "f"]
+    fresh = replace(subject)  # the same u and w for every graph of this shape
+    w = constant(fresh.seed())
+    gradients = graph_vjp(y, floats, w, unreachable="zero")
+    total: Any = None
+    for g, u in zip(gradients, [d for d in fresh.direction() if d is not None], strict=True):
+        term = sum_(mul(constant(u.astype(g.dtype)), g), axes=tuple(range(len(g.shape))), keepdims=False)
+        total = term if total is None else total + term
+    return graph_subject(
+        total,
+        leaves,
+        arrays,
+        name=subject.name,
+        reproduce=subject.reproduce,
+        output="<u, gradient>",
+        strict=subject.strict,
+        random=subject.random,
+    )
+
+
+def assert_same_function(
+    f: Callable[..., Any], g: Callable[..., Any], *x: Any, degenerate: bool = True, seed: int = 0
+) -> None:
+    """Two spellings of one function: the same values, and the same first and second derivatives.
+
+    `f` and `g` take as many nodes as there are arrays `x` and give a node each. They are compared at x and, with
+    `degenerate`, at zeros, ties and saturated versions of it, to rounding; not where the second is not finite, and the
+    derivatives not at kinks. Raises GradientFailure with the first element that differs.
+
+    >>> import numpy as np
+    >>> import minigrad as mg
+    >>> assert_same_function(mg.tanh, lambda x: 2 * mg.sigmoid(2 * x) - 1, np.array([0.5, -1.0]))
+    """
+    arrays = [np.asarray(a) for a in x]
+    rng = np.random.default_rng(seed)
+    for point in [arrays, *(degenerated(arrays, rng) if degenerate else ())]:
+        _compare_at(f, g, point, seed)
+
+
+def _compare_at(f: Callable[..., Any], g: Callable[..., Any], arrays: Sequence[Array], seed: int) -> None:
+    names = [f"x{i}" for i in range(len(arrays))] if len(arrays) > 1 else ["x"]
+    leaves = [input_node(a.shape, a.dtype, name=n) for a, n in zip(arrays, names, strict=True)]
+    ours, theirs = f(*leaves), g(*leaves)
+    written = ", ".join(code(a) for a in arrays)
+    labels: dict[str, Any] = {
+        "name": f"{name_of(f)} and {name_of(g)}",
+        "reproduce": f"assert_same_function({name_of(f)}, {name_of(g)}, {written})",
+        "random": seed,
+        "strict": False,
+    }
+    subject = graph_subject(ours, leaves, arrays, **labels)
+    other = graph_subject(theirs, leaves, arrays, **labels)
+    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+        detail = f"{ours.shape} {ours.dtype} and {theirs.shape} {theirs.dtype}"
+        raise subject.fail("both give one shape and dtype", detail=detail)
+    if not np.all(np.isfinite(other.value)):
+        return
+    _same_values(subject, ours, theirs, dict(zip(leaves, arrays, strict=True)), name_of(g))
+    if ours.dtype.kind != "f":
+        return
+    _same_gradients(subject, other, name_of(g))
+    second, other_second = (_second_order(s, y, leaves, arrays) for s, y in ((subject, ours), (other, theirs)))
+    if np.all(np.isfinite(other_second.value)):
+        _same_gradients(second, other_second, name_of(g))
+
+
+def _same_gradients(ours: Subject, theirs: Subject, source: str) -> None:
+    w = ours.seed()
+    got, want = ours.pull(w), theirs.pull(w)
+    for slot in ours.slots:
+        try:
+            # Both may round in their own way: the wider scatter of the two is allowed.
+            compare(theirs, "", slot, got[slot], want[slot], np.abs(w))
+        except GradientFailure:
+            if not theirs.oracle.is_smooth([np.ones(x.shape) if x.dtype.kind == "f" else None for x in theirs.arrays]):
+                continue
+            compare(
+                ours, f"both give the same derivative of {ours.output}", slot, got[slot], want[slot], abs(w), source
+            )
+
+
+def _same_values(s: Subject, ours: Node, theirs: Node, feed: Mapping[Node, Array], source: str) -> None:
+    got, want = run(ours, feed)[ours], run(theirs, feed)[theirs]
+    rng = np.random.default_rng(s.random)
+    spread = np.zeros(want.shape)
+    for y in (ours, theirs) if want.dtype.kind == "f" else ():
+        samples = [run_jittered([y], feed, rng)[0] for _ in range(8)]
+        spread = np.maximum(spread, np.max(samples, axis=0) - np.min(samples, axis=0))
+    with np.errstate(all="ignore"):
+        allowed = ROUNDING * s.eps * np.abs(want.astype(float)) + 8 * spread
+        wrong = ~((np.abs(got.astype(float) - want) <= allowed) | (got == want))
+    for at in map(tuple, np.argwhere(wrong)):
+        raise s.fail("both give the same value", element=f"y[{at}]", got=got[at], expected=want[at], source=source)

@@ -1,0 +1,281 @@
+"""`check_op`: the whole ladder for one op, its three ways of being called included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import seed as hypothesis_seed
+from hypothesis import strategies as st
+
+from ..derivative import Edge, pull_edge, push_edge
+from ..derivative import vjp as graph_vjp
+from ..node import Array, Node
+from ..ops import input as input_node
+from ..ops.core import REGISTRY, Op, Stacked
+from ..run import run
+from .cases import Case, cases_of, some_cases
+from .failure import code
+from .graphs import check_graph, graph_subject
+from .laws import Subject, check, compare
+from .profiles import current
+
+# Its gradient is zero by definition, whatever its derivative.
+_STOPS = ("stop_gradient",)
+
+
+def check_op(
+    op: Op | str,
+    *,
+    args: Sequence[Any] | None = None,
+    params: dict[str, Any] | None = None,
+    cases: st.SearchStrategy[Case] | None = None,
+    reference: Callable[..., Any] | None = None,
+    max_examples: int | None = None,
+    shrink: bool = True,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda law: None,
+) -> None:
+    """Check an op, its own or one of yours, from its shape rule to its second derivative.
+
+    `op` is an Op or the name of a registered one. Arguments are drawn (degenerate ones among them) and shrink to the
+    smallest that fail; `args` and `params` check one call instead, `cases` draws from a strategy of `Case`s.
+    `reference` is a NumPy function the values must agree with. The number of cases is that of the profile (`quick`,
+    `ci`, `deep`) unless `max_examples` is given; `shrink=False` stops at the first failing case.
+
+    The ladder: shape and dtype rules against the kernel; the value against the reference; the contract and the laws of
+    the seed; dot test and one-hot seeds against the complex step; pull on nodes, arrays and stacks alike; push against
+    pull; one node in two slots; the policy at kinks; the gradient's own gradient. Raises GradientFailure.
+
+    >>> check_op("tanh", args=[25.0])
+    >>> check_op("matmul", max_examples=5)
+    """
+    op = REGISTRY[op] if isinstance(op, str) else op
+    for row in op.kinks:
+        _check_policy(op, row)
+    if args is not None:
+        check_case(op, Case(tuple(np.asarray(a) for a in args), params or {}), reference, seed, progress)
+        return
+    strategy = cases_of(op) if cases is None else cases
+    count = current().examples if max_examples is None else max_examples
+    if not shrink:
+        for case in some_cases(strategy, count, seed):
+            check_case(op, case, reference, seed, progress)
+        return
+
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @hypothesis_seed(seed)
+    @given(strategy)
+    def ladder(case: Case) -> None:
+        check_case(op, case, reference, seed, progress)
+
+    ladder()
+
+
+def check_case(
+    op: Op,
+    case: Case,
+    reference: Callable[..., Any] | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda law: None,
+) -> None:
+    """The ladder for one call of `op`. Raises GradientFailure."""
+    labels = [f"x{i}" for i in range(len(case.args))] if len(case.args) > 1 else ["x"]
+    leaves = [input_node(np.shape(a), np.asarray(a).dtype, name=n) for a, n in zip(case.args, labels, strict=True)]
+    call = _Call(op, case, leaves, reproduce=_written(op, case), seed=seed)
+    progress("shape and dtype rules, value")
+    y = call.build()
+    call.check_value(y, reference)
+    if y.dtype.kind != "f" or op.name in _STOPS or not any(leaf.dtype.kind == "f" for leaf in leaves):
+        call.check_no_gradient(y)
+        return
+    if not np.all(np.isfinite(call.value)):
+        return
+    check_graph(
+        y,
+        dict(zip(leaves, case.args, strict=True)),
+        name=call.name,
+        reproduce=call.reproduce,
+        subgradients=True,
+        random=seed,
+        progress=progress,
+    )
+    progress("pull and push on nodes, arrays and stacks")
+    call.check_modes(y)
+    progress("one node in two slots")
+    call.check_repeated()
+
+
+def _written(op: Op, case: Case) -> str:
+    params = ", ".join(f"{key!r}: {_param(value)}" for key, value in case.params.items())
+    return f"check_op({op.name!r}, args=({', '.join(map(code, case.args))},), params={{{params}}})"
+
+
+def _param(value: Any) -> str:
+    if isinstance(value, np.dtype):
+        return f"np.dtype({value.name!r})"
+    return code(value) if isinstance(value, np.ndarray) else repr(value)
+
+
+class _Call:
+    """One call of an op on input nodes, and on the arrays themselves."""
+
+    def __init__(self, op: Op, case: Case, leaves: Sequence[Node], reproduce: str, seed: int) -> None:
+        self.op, self.case, self.leaves, self.reproduce, self.seed = op, case, leaves, reproduce, seed
+        mutation = getattr(op, "mutation", None)
+        self.name = f"{op.name} (mutant: {mutation})" if mutation else op.name
+        with np.errstate(all="ignore"):
+            self.value = np.asarray(op.kernel(*case.args, **case.params))
+
+    def subject(self, y: Node) -> Subject:
+        edges = tuple(Edge(y, slot) for slot in range(len(y.args)))
+        return graph_subject(
+            y, self.leaves, self.case.args, name=self.name, reproduce=self.reproduce, random=self.seed, edges=edges
+        )
+
+    def build(self) -> Node:
+        y: Node = self.op(*self.leaves, **self.case.params)
+        return y
+
+    def check_value(self, y: Node, reference: Callable[..., Any] | None) -> None:
+        s = self.subject(y)
+        if y.shape != self.value.shape:
+            raise s.fail(
+                "the shape rule agrees with the kernel", detail=f"{y.shape}, the kernel gives {self.value.shape}"
+            )
+        if y.dtype != self.value.dtype:
+            raise s.fail(
+                "the dtype rule agrees with the kernel", detail=f"{y.dtype}, the kernel gives {self.value.dtype}"
+            )
+        kinds = {a.dtype for a in self.case.args if a.dtype.kind == "f"}
+        if kinds == {np.dtype(np.float32)} and y.dtype == np.dtype(float) and "dtype" not in self.case.params:
+            raise s.fail("float32 stays float32", detail="the result is float64")
+        if reference is None:
+            return
+        with np.errstate(all="ignore"):
+            want = np.asarray(reference(*self.case.args, **self.case.params))
+        if want.shape != self.value.shape:
+            raise s.fail("the value is the reference's", detail=f"shape {self.value.shape}, reference {want.shape}")
+        compare_to_reference(s, self.value, want)
+
+    def check_no_gradient(self, y: Node) -> None:
+        """Integer and boolean results, and values that stop gradients: every edge answers None, or zeros."""
+        with np.errstate(all="ignore"):
+            for slot in range(len(y.args)):
+                ct = np.ones(y.shape, y.dtype if y.dtype.kind == "f" else float)
+                term = self.op.pull(ct, slot, self.value, self.case.args, self.case.params)
+                if term is not None and np.any(np.asarray(term)):
+                    edge = f"edge to {self.leaves[slot].name}"
+                    raise self.subject(y).fail("no gradient passes here", element=edge, detail=f"pull gives {term!r}")
+
+    def check_modes(self, y: Node) -> None:
+        """Rules run on nodes, on arrays and on stacks of either: all give the same contributions, and push is the
+        adjoint of pull."""
+        s = self.subject(y)
+        seeds = np.stack([s.seed(), s.seed()])
+        floats = [slot for slot in range(len(self.leaves)) if self.leaves[slot].dtype.kind == "f"]
+        for slot in floats:
+            pulled = self._pull_all(s, y, slot, seeds)
+            self._check_push(s, y, slot, seeds, pulled)
+
+    def _pull_all(self, s: Subject, y: Node, slot: int, seeds: Array) -> list[Array] | None:
+        kept = [np.array(a) for a in (*self.case.args, seeds, self.value)]
+        leaf = self.leaves[slot]
+        with np.errstate(all="ignore"):
+            single = [pull_edge(y, slot, w.copy(), self.value, self.case.args) for w in seeds]
+            lent = seeds.copy()
+            on_arrays = pull_edge(y, slot, lent[0], self.value, self.case.args)
+            stacked = pull_edge(y, slot, Stacked(seeds), self.value, self.case.args)
+        named = [*s.labels, "the seed", "the value"]
+        for what, before, after in zip(named, kept, (*self.case.args, lent, self.value), strict=True):
+            if before.tobytes() != np.ascontiguousarray(after).tobytes():
+                raise s.fail("nothing is written into", element=what, detail=f"{what} was changed by the rule")
+        feed = dict(zip(self.leaves, self.case.args, strict=True))
+        graphs = [graph_vjp(y, leaf, w, unreachable="zero") for w in seeds]
+        values = run(graphs, feed)  # type: ignore[arg-type]
+        if on_arrays is None or stacked is None:
+            if on_arrays is not stacked:
+                raise s.fail("pull answers None on arrays and on stacks alike", element=f"edge to {leaf.name}")
+            return None
+        for i, w in enumerate(seeds):
+            want = values[graphs[i]]  # type: ignore[index]
+            for how, got in (("arrays", np.asarray(single[i])), ("stacks", np.asarray(stacked.value)[i])):
+                if got.shape != want.shape:
+                    detail = f"{got.shape} on {how}, {want.shape} on nodes"
+                    raise s.fail("pull gives one shape on nodes, arrays and stacks", detail=detail)
+                compare(s, f"pull gives one number on nodes and on {how}", slot, got, want, np.abs(w), "on nodes")
+        return [np.asarray(g) for g in single]
+
+    def _check_push(self, s: Subject, y: Node, slot: int, seeds: Array, pulled: list[Array] | None) -> None:
+        x = self.case.args[slot]
+        tangents = np.stack([s.rng.uniform(0.5, 1.0, x.shape), s.rng.uniform(-1.0, -0.5, x.shape)]).astype(x.dtype)
+        with np.errstate(all="ignore"):
+            single = [push_edge(y, slot, t.copy(), self.value, self.case.args) for t in tangents]
+            stacked = push_edge(y, slot, Stacked(tangents), self.value, self.case.args)
+        if pulled is None or stacked is None or single[0] is None:
+            if not (pulled is None and stacked is None and single[0] is None):
+                raise s.fail("push answers None where pull does", element=f"edge to {self.leaves[slot].name}")
+            return
+        for i, tangent in enumerate(tangents):
+            pushed = [np.asarray(single[i]), np.broadcast_to(np.asarray(stacked.value)[i], y.shape)]
+            for how, push in zip(("arrays", "stacks"), pushed, strict=True):
+                left, right = seeds[i] * push, pulled[i] * tangent
+                got, want = float(np.sum(left)), float(np.sum(right))
+                allowed = 4096 * s.eps * float(np.sum(np.abs(left)) + np.sum(np.abs(right)))
+                if np.isfinite(got) and np.isfinite(want) and abs(got - want) > allowed:
+                    law = f"push on {how} is the adjoint of pull: <w, push(v)> = <pull(w), v>"
+                    raise s.fail(law, element=f"edge to {self.leaves[slot].name}", got=got, expected=want)
+
+    def check_repeated(self) -> None:
+        """One node in every slot of its shape: each use counts."""
+        first = next(i for i, leaf in enumerate(self.leaves) if leaf.dtype.kind == "f")
+        like = self.leaves[first]
+        same = [leaf is not like and leaf.shape == like.shape and leaf.dtype == like.dtype for leaf in self.leaves]
+        if not any(same):
+            return
+        nodes = [like if twin else leaf for leaf, twin in zip(self.leaves, same, strict=True)]
+        y = self.op(*nodes, **self.case.params)
+        feed = {leaf: a for leaf, a in zip(self.leaves, self.case.args, strict=True) if leaf in nodes}
+        s = graph_subject(
+            y,
+            list(feed),
+            list(feed.values()),
+            name=f"{self.name}, one node in two slots",
+            reproduce=self.reproduce,
+            random=self.seed,
+        )
+        # Where the arguments tie, an op with a kink there is another function of the one argument: nothing is owed.
+        if np.all(np.isfinite(s.value)) and (self.op.analytic or s.oracle.trusts_complex):
+            check(s)
+
+
+def compare_to_reference(s: Subject, got: Array, want: Array) -> None:
+    """The kernel's value against a NumPy reference, NaN and infinities in the same places."""
+    with np.errstate(all="ignore"):
+        close = np.abs(got - want) <= 4096 * s.eps * np.abs(want)
+        wrong = ~(close | (got == want) | (np.isnan(got) & np.isnan(want)))
+    for at in map(tuple, np.argwhere(wrong)):
+        raise s.fail("the value is the reference's", element=f"y[{at}]", got=got[at], expected=want[at])
+
+
+def _check_policy(op: Op, row: Any) -> None:
+    """The derivative at a kink is what the op's policy says, on nodes and on arrays."""
+    case = Case(tuple(np.array(a) for a in row.args), {})
+    leaves = [input_node((), name=f"x{i}") for i in range(len(row.args))]
+    call = _Call(op, case, leaves, reproduce=f"check_op({op.name!r})", seed=0)
+    y = call.build()
+    graphs = graph_vjp(y, leaves, 1.0, unreachable="zero")
+    values = run(graphs, dict(zip(leaves, case.args, strict=True)))
+    for leaf, g, want in zip(leaves, graphs, row.partials, strict=True):
+        if values[g] != want:
+            raise call.subject(y).fail(
+                f"policy, {row.where}", element=f"d y / d {leaf.name}", got=values[g], expected=want, source="policy"
+            )

@@ -1,0 +1,116 @@
+"""check_op runs the ladder on registered ops and on new ones; assert_same_function compares spellings."""
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.ops.core import REGISTRY, Elementwise, Kink
+from minigrad.testing import GradientFailure, assert_same_function, check_op
+
+
+@pytest.fixture
+def new_op():
+    """Build ops that leave the registry again."""
+    made = []
+
+    def build(name, kernel, partials, **more):
+        op = Elementwise(name, kernel, partials, latex="f({0})", doc="A test.", **more)
+        made.append(name)
+        return op
+
+    yield build
+    for name in made:
+        del REGISTRY[name]
+
+
+@pytest.mark.parametrize("name", ["mul", "tanh", "maximum", "matmul", "logsumexp", "greater", "stop_gradient", "where"])
+def test_ops_of_each_family_pass(name):
+    check_op(name)
+
+
+def test_a_new_op_needs_no_more_than_its_declaration(new_op):
+    check_op(
+        new_op(
+            "cube",
+            lambda x: x * x * x,
+            (lambda out, x: 3 * x * x,),
+        )
+    )
+
+
+def test_a_wrong_partial_is_shown_at_the_smallest_input(new_op):
+    with pytest.raises(GradientFailure, match="cube: ") as caught:
+        check_op(new_op("cube", lambda x: x * x * x, (lambda out, x: x * x,)))
+    assert caught.value.finding.inputs["x"].size == 1
+    assert "check_op('cube', args=(np.array(" in caught.value.finding.reproduce
+
+
+def test_a_domain_is_found_by_asking_the_kernel(new_op):
+    check_op(new_op("inverse_sine", np.arcsin, (lambda out, x: 1 / mg.sqrt(1 - x * x),)))
+
+
+def test_a_kernel_that_takes_no_complex_numbers_is_checked_by_differences(new_op):
+    cube_root = new_op("cube_root", np.cbrt, (lambda out, x: 1 / (3 * out * out),), analytic=False)
+    check_op(cube_root, args=[np.array([0.5, -2.0])])
+    wrong = new_op("cube_root_wrong", np.cbrt, (lambda out, x: 1 / (3.0001 * out * out),), analytic=False)
+    with pytest.raises(GradientFailure, match="6-point"):
+        check_op(wrong, args=[np.array([0.5, -2.0])])
+
+
+def test_the_policy_at_a_kink_is_checked(new_op):
+    row = Kink("hinge at 0", (0.0,), (0.5,))
+    hinge = new_op("hinge", lambda x: np.where(x > 0, x, 0), (lambda out, x: x > 0,), analytic=False, kinks=(row,))
+    with pytest.raises(GradientFailure, match="policy, hinge at 0"):
+        check_op(hinge)
+
+
+def test_a_reference_checks_the_value(new_op):
+    almost = new_op("almost_sine", lambda x: np.sin(x) + 1e-6, (lambda out, x: mg.cos(x),))
+    check_op(almost)
+    with pytest.raises(GradientFailure, match="the value is the reference's"):
+        check_op(almost, reference=np.sin)
+
+
+def test_float32_must_stay(new_op):
+    with pytest.raises(GradientFailure, match="float32 stays float32"):
+        check_op(new_op("leak", lambda x: np.float64(2.0) * np.asarray(x), (2,)))
+
+
+def test_an_op_without_cases_says_what_to_do():
+    class Unknown(mg.Linear):
+        name = "unknown"
+
+    try:
+        with pytest.raises(LookupError, match=r"check_op\(op, args="):
+            check_op(Unknown())
+    finally:
+        del REGISTRY["unknown"]
+
+
+def test_two_spellings_of_one_function():
+    x = np.array([0.5, -1.0, 3.0])
+    assert_same_function(mg.sigmoid, lambda x: 1 / (1 + mg.exp(-x)), x)
+    assert_same_function(lambda a, b: a @ b, lambda a, b: mg.sum(a * b), x, x[::-1])
+    with pytest.raises(GradientFailure, match="the same value"):
+        assert_same_function(mg.sigmoid, lambda x: 1 / (1 + mg.exp(-1.0001 * x)), x)
+    with pytest.raises(GradientFailure, match="one shape and dtype"):
+        assert_same_function(mg.sum, lambda x: x, x)
+
+
+def test_equal_values_with_other_derivatives_are_told_apart():
+    x = np.array([0.5, -1.0, 3.0])
+    with pytest.raises(GradientFailure, match="the same derivative of y"):
+        assert_same_function(lambda x: mg.stop_gradient(x) * x, lambda x: x * x, x)
+    with pytest.raises(GradientFailure, match="the same derivative of <u, gradient>"):
+        assert_same_function(mg.sin, lambda x: mg.stop_gradient(mg.sin(x)) + _slope(x), x)
+    with pytest.raises(GradientFailure, match="the same derivative of y"):
+        assert_same_function(lambda x: mg.tanh(x), lambda x: mg.tanh(x) + 0 * x * mg.stop_gradient(x) + _shift(x), x)
+
+
+def _slope(x):
+    """0 with the derivative cos(x), whose own derivative is 0."""
+    return (x - mg.stop_gradient(x)) * mg.stop_gradient(mg.cos(x))
+
+
+def _shift(x):
+    return x - mg.stop_gradient(x)

@@ -1,0 +1,83 @@
+"""The oracles: exact where they claim to be, honest about their error where they are not."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad.testing import arrays, complex_step, difference
+
+SMOOTH = {
+    "tanh": (np.tanh, lambda x: 1 / np.cosh(x) ** 2),
+    "exp": (np.exp, np.exp),
+    "cube": (lambda x: x**3 - x, lambda x: 3 * x**2 - 1),
+}
+
+
+@given(st.sampled_from(sorted(SMOOTH)), st.floats(-5, 5))
+def test_complex_step_is_exact_to_rounding(name, x):
+    f, slope = SMOOTH[name]
+    assert complex_step(f, np.array(x)) == pytest.approx(slope(x), rel=1e-13, abs=1e-13 * abs(f(x)))
+
+
+@given(st.sampled_from(sorted(SMOOTH)), st.integers(-500, 500).map(lambda n: n / 100))
+def test_the_stencil_knows_its_error(name, x):
+    f, slope = SMOOTH[name]
+    got = difference(f, np.array(x))
+    assert abs(float(got) - slope(x)) <= 100 * got.error + 1e-13
+    assert got.error < 1e-6 * max(1, abs(f(x)))
+
+
+def test_a_lag_of_size_1e_minus_7_has_all_its_digits():
+    w = np.array(0.45)
+
+    def last_state(u, power=np.power):
+        h = u
+        for _ in range(19):
+            h = np.tanh(w * h)
+        return h
+
+    x = mg.input((), name="u")
+    h = x
+    for _ in range(19):
+        h = mg.tanh(w * h)
+    want = mg.grad(h, x).eval({x: 0.3})
+    assert want < 3e-7
+    assert complex_step(last_state, np.array(0.3)) == pytest.approx(float(want), rel=1e-14)
+    # The stencil is six orders worse than the complex step, and says so.
+    assert difference(last_state, np.array(0.3)).error > 1e-14 * want
+
+
+def test_a_jacobian_has_the_shape_of_result_and_argument():
+    a = np.arange(6.0).reshape(2, 3)
+    jacobian = complex_step(lambda x: a @ x, np.ones((3, 2)))
+    assert jacobian.shape == (2, 2, 3, 2)
+    np.testing.assert_array_equal(jacobian[:, 1, :, 1], a)
+    assert complex_step(lambda x: a @ x, np.ones((3, 0))).shape == (2, 0, 3, 0)
+
+
+def test_structures_take_a_direction():
+    got = complex_step(lambda p: p["w"] * p["b"], {"w": np.array(2.0), "b": np.array(3.0)}, {"w": 1.0, "b": 10.0})
+    assert float(got) == 23.0
+    with pytest.raises(TypeError, match="direction"):
+        complex_step(lambda p: p[0] * p[1], (np.array([2.0]), np.array([3.0])))
+
+
+@pytest.mark.parametrize("f", [np.abs, lambda x: np.asarray(x).real * 2, lambda x: x.astype(float)])
+def test_a_function_that_drops_the_imaginary_part_is_refused(f):
+    with pytest.raises(TypeError, match="imaginary"):
+        complex_step(f, np.array([1.0, -2.0]))
+
+
+def test_at_a_kink_the_error_estimate_is_of_the_size_of_the_jump():
+    kink = difference(lambda x: np.maximum(x, 0), np.array(1e-3))
+    assert kink.error > 0.01 or abs(float(kink) - 1) < 1e-6
+
+
+@given(arrays(shape=(3,), domain="unit"))
+def test_both_oracles_agree_along_a_direction(x):
+    v = np.array([1.0, -0.5, 2.0])
+    exact = complex_step(lambda x: np.sin(x) * x[0], x, v)
+    rough = difference(lambda x: np.sin(x) * x[0], x, v)
+    assert np.all(np.abs(exact - rough) <= 100 * rough.error + 1e-12)
