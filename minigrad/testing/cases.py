@@ -1,13 +1,13 @@
 """Arguments for every op: what to call it on, degenerate cases included.
 
 Elementwise ops need no entry: their arity and their domain are found by asking the kernel. Every other op has a row in
-`CASES`, a strategy of the arguments and parameters it takes.
+`CASES`, a strategy of the arguments and parameters it takes; those of the engine's own ops are in `rows.py`.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -55,12 +55,14 @@ def cases_for(*names: str) -> Callable[[Builder], Builder]:
 
 def cases_of(op: Op) -> st.SearchStrategy[Case]:
     """The strategy for `op`. Raises LookupError for an op that is not elementwise and has no row."""
+    from . import rows  # noqa: F401  (it fills CASES, and needs this module to do so)
+
     if op.name in CASES:
         return CASES[op.name]
     if isinstance(op, Elementwise):
         return elementwise_cases(op)
     raise LookupError(
-        f"no cases are declared for the op {op.name!r}: add a row to minigrad/testing/cases.py, or pass check_op "
+        f"no cases are declared for the op {op.name!r}: add a row to minigrad/testing/rows.py, or pass check_op "
         "arguments of your own, check_op(op, args=(...), params={...}) or check_op(op, cases=strategy)"
     )
 
@@ -129,114 +131,3 @@ def elementwise_cases(draw: st.DrawFn, op: Elementwise) -> Case:
     chosen = domains(op)
     args = tuple([draw(arrays(s, dtype, domain=d)) for s, d in zip(sizes, chosen, strict=False)])
     return Case(args, {})
-
-
-def _axes(draw: st.DrawFn, rank: int) -> tuple[int, ...]:
-    return tuple([axis for axis in range(rank) if draw(st.booleans())])
-
-
-def _float_array(draw: st.DrawFn, shape: Any, domain: str = "real") -> Array:
-    dtype = draw(st.sampled_from((np.float64, np.float64, np.float64, np.float32)))
-    array: Array = draw(arrays(shape, dtype, domain=domain))
-    return array
-
-
-@cases_for("sum")
-def _reduction(draw: st.DrawFn) -> Case:
-    x = _float_array(draw, shapes(0, 3, 0, 3))
-    return Case((x,), {"axes": _axes(draw, x.ndim), "keepdims": draw(st.booleans())})
-
-
-@cases_for("logsumexp")
-def _logsumexp(draw: st.DrawFn) -> Case:
-    x = _float_array(draw, shapes(0, 3, 1, 3))
-    return Case((x,), {"axes": _axes(draw, x.ndim), "keepdims": draw(st.booleans())})
-
-
-@cases_for("broadcast_to")
-def _broadcast_to(draw: st.DrawFn) -> Case:
-    small, other = draw(broadcastable_shapes(2))
-    return Case((_float_array(draw, small),), {"shape": np.broadcast_shapes(small, other)})
-
-
-@cases_for("reshape")
-def _reshape(draw: st.DrawFn) -> Case:
-    x = _float_array(draw, shapes(0, 3, 0, 3))
-    choices = [(x.size,), x.shape[::-1], (1, *x.shape), (*x.shape, 1), x.shape]
-    if x.size == 1:
-        choices.append(())
-    return Case((x,), {"shape": draw(st.sampled_from(choices))})
-
-
-@cases_for("transpose")
-def _transpose(draw: st.DrawFn) -> Case:
-    x = _float_array(draw, shapes(0, 3, 0, 3))
-    return Case((x,), {"axes": tuple(draw(st.permutations(range(x.ndim))))})
-
-
-def _index(draw: st.DrawFn, shape: Shape) -> tuple[Any, ...]:
-    entries: list[Any] = []
-    for size in shape:
-        if size and draw(st.booleans()):
-            entries.append(draw(st.integers(0, size - 1)))
-        else:
-            bounds = st.one_of(st.none(), st.integers(-size - 1, size + 1))
-            step = draw(st.sampled_from((1, 2, -1, -2)))
-            entries.append(slice(draw(bounds), draw(bounds), step).indices(size))
-    return tuple(entries)
-
-
-@cases_for("slice")
-def _slice(draw: st.DrawFn) -> Case:
-    x = _float_array(draw, shapes(0, 3, 0, 4))
-    return Case((x,), {"index": _index(draw, x.shape)})
-
-
-@cases_for("place")
-def _place(draw: st.DrawFn) -> Case:
-    shape = draw(shapes(0, 3, 0, 4))
-    index = _index(draw, shape)
-    inner = tuple([len(range(*entry)) for entry in index if isinstance(entry, tuple)])
-    return Case((_float_array(draw, inner),), {"shape": shape, "index": index})
-
-
-@cases_for("concat")
-def _concat(draw: st.DrawFn) -> Case:
-    shape = draw(shapes(1, 3, 0, 3))
-    axis = draw(st.integers(0, len(shape) - 1))
-    sizes = draw(st.lists(st.integers(0, 2), min_size=1, max_size=3))
-    args = [draw(arrays((*shape[:axis], size, *shape[axis + 1 :]))) for size in sizes]
-    return Case(tuple(args), {"axis": axis})
-
-
-@cases_for("matmul")
-def _matmul(draw: st.DrawFn) -> Case:
-    n, k, m = (draw(st.sampled_from((1, 2, 3, 0))) for _ in range(3))
-    left, right = draw(broadcastable_shapes(2, max_dims=1))
-    dtype = draw(st.sampled_from((np.float64, np.float64, np.float64, np.float32)))
-    return Case((draw(arrays((*left, n, k), dtype)), draw(arrays((*right, k, m), dtype))), {})
-
-
-@cases_for("where")
-def _where(draw: st.DrawFn) -> Case:
-    condition, x, y = draw(broadcastable_shapes(3, max_dims=2))
-    return Case((draw(arrays(condition, bool)), draw(arrays(x)), draw(arrays(y))), {})
-
-
-@cases_for("cast")
-def _cast(draw: st.DrawFn) -> Case:
-    source, target = draw(st.permutations((np.float64, np.float32)))
-    return Case((draw(arrays(shapes(0, 2, 0, 3), source)),), {"dtype": np.dtype(target)})
-
-
-@cases_for("cross_entropy")
-def _cross_entropy(draw: st.DrawFn) -> Case:
-    shape = draw(shapes(0, 2, 0, 2))
-    classes = draw(st.integers(1, 4))
-    labels = draw(arrays(shape, int, elements=st.integers(0, classes - 1)))
-    return Case((_float_array(draw, (*shape, classes)), labels), {})
-
-
-def explicit_cases(args: Sequence[Any], params: dict[str, Any]) -> Iterator[Case]:
-    """The one case that a caller gives."""
-    yield Case(tuple(np.asarray(arg) for arg in args), dict(params))
