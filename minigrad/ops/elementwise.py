@@ -13,7 +13,7 @@ import numpy as np
 
 from .core import Elementwise, Kink, Value, known, real
 from .linear import where
-from .piecewise import equal
+from .piecewise import equal, logical_and
 
 add: Elementwise = Elementwise("add", np.add, (1, 1), latex="{0} + {1}", doc="Sum, x + y.")
 sub: Elementwise = Elementwise("sub", np.subtract, (1, -1), latex="{0} - {1}", doc="Difference, x - y.")
@@ -72,7 +72,9 @@ def _power_in_base(out: Value, x: Value, y: Value) -> Value:
         return 1
     if exponent is not None:
         return mul(y, x if exponent == 2 else power(x, exponent - 1))
-    return mul(y, power(x, where(equal(y, 0), 0, sub(y, 1))))
+    # Only 0 ** 0 is policy: where x is not 0 the exponent y - 1 is right at y = 0 too, and so are its derivatives.
+    at_zero = logical_and(equal(x, 0), equal(y, 0))
+    return mul(y, power(x, where(at_zero, 0, sub(y, 1))))
 
 
 def _power_in_exponent(out: Value, x: Value, y: Value) -> Value:
