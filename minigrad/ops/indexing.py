@@ -124,13 +124,15 @@ def _indexed(dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
 
 
 def as_numpy_index(index: Index) -> tuple[Any, ...]:
-    """The index as NumPy takes it. A stop of -1 going down means 'to the start', which NumPy spells None."""
-    return tuple(
-        [
-            entry if isinstance(entry, int) else slice(entry[0], None if entry[1] < 0 else entry[1], entry[2])
-            for entry in index
-        ]
-    )
+    """The index as NumPy takes it."""
+    return tuple([entry if isinstance(entry, int) else _as_slice(*entry) for entry in index])
+
+
+def _as_slice(start: int, stop: int, step: int) -> slice:
+    # As `slice.indices` has them, -1 means 'before the first', which in a slice would count from the end.
+    if start < 0:
+        return slice(0, 0)
+    return slice(start, None if stop < 0 else stop, step)
 
 
 slice_ = Slice()
