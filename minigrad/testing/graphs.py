@@ -30,6 +30,7 @@ def graph_subject(
     output: str = "y",
     strict: bool = True,
     subgradients: bool = False,
+    singular: bool = False,
     random: int = 0,
 ) -> Subject:
     """The node `y` as a function of `leaves` at `arrays`, differentiated by the engine."""
@@ -64,6 +65,7 @@ def graph_subject(
         edges=edges,
         output=output,
         subgradients=subgradients,
+        singular=singular,
         random=random,
     )
 
@@ -99,6 +101,7 @@ def check_graph(
     second: bool = True,
     strict: bool = True,
     subgradients: bool = False,
+    singular: bool = False,
     random: int = 0,
     progress: Callable[[str], None] = lambda law: None,
 ) -> None:
@@ -121,6 +124,7 @@ def check_graph(
         reproduce=reproduce,
         strict=strict,
         subgradients=subgradients,
+        singular=singular,
         random=random,
     )
     check(subject, progress)

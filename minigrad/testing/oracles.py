@@ -116,7 +116,8 @@ def complex_direction(f: ArrayFunction, arrays: Sequence[Array], direction: Sequ
         raise _NoImaginaryPart("the function does not carry an imaginary part through; use a difference instead")
     with np.errstate(all="ignore"):
         slope = value.imag / h
-    unknown = np.where(np.abs(slope) < 1e3 * h * h, np.abs(slope), 0)
+    # Below the first bound the step's own error shows, below the second the imaginary part underflows.
+    unknown = np.where(np.abs(slope) < 1e3 * h * h, np.abs(slope), 0) + 1e-306 / h
     return estimate(slope, 64 * np.finfo(value.real.dtype).eps * np.abs(slope) + unknown)
 
 
@@ -222,6 +223,8 @@ class Oracle:
 
     def is_smooth(self, direction: Sequence[Any]) -> bool:
         """Whether the derivatives a little ahead and a little behind agree: false at kinks and ties."""
+        if not np.all(self.is_continuous(direction)):
+            return False
         near, scale, error = self._jump(direction, 1e-7)
         if bool(np.all(near <= 1e-3 * scale + error)):
             return True
@@ -230,13 +233,23 @@ class Oracle:
         return bool(np.all((near <= 1e-3 * scale + error) | (near <= 0.1 * far)))
 
     def _jump(self, direction: Sequence[Any], distance: float) -> tuple[Array, Array, Array]:
-        ahead, behind = self._sides(direction, distance)
+        ahead, behind = (self.at(moved).push(direction) for moved in self._sides(direction, distance))
         with np.errstate(all="ignore"):
             gap = np.asarray(np.abs(ahead - behind))
             return gap, np.asarray(np.abs(ahead) + np.abs(behind)), np.asarray(10 * (ahead.error + behind.error))
 
+    def is_continuous(self, direction: Sequence[Any]) -> Array:
+        """Where f does not jump along `direction`: element by element."""
+        near, far = (
+            np.abs(np.subtract(*(self.f(moved) for moved in self._sides(direction, distance))))
+            for distance in (1e-7, 1e-5)
+        )
+        with np.errstate(all="ignore"):
+            size = 1e-9 * np.abs(self.f(self.arrays))
+            return np.asarray((near <= 0.5 * far) | (near <= size))
+
     def is_differentiable(self, direction: Sequence[Any]) -> bool:
-        """Whether `direction` is smooth and its derivative is the sum of those along its coordinates."""
+        """Whether f is smooth along `direction` and its coordinates, and their derivatives add up to its own."""
         if not self.is_smooth(direction):
             return False
         axes = [(slot, i) for slot, d in enumerate(direction) if d is not None for i in np.ndindex(d.shape)]
@@ -248,28 +261,30 @@ class Oracle:
         for slot, index in axes:
             along: list[Any] = [None] * len(direction)
             along[slot] = unit(direction[slot], index)
+            if not self.is_smooth(along):
+                return False
             part = self.push(along)
             speed = direction[slot][index]
             total, scale, error = total + speed * part, scale + abs(speed * part), error + abs(speed) * part.error
         return bool(np.all(np.abs(total - whole) <= 1e-6 * scale + 10 * error))
 
     def one_sided(self, direction: Sequence[Any]) -> tuple[Array, Array]:
-        """The smaller and the larger of the one-sided derivatives, a little slack added."""
-        ahead, behind = self._sides(direction)
+        """The smaller and the larger of the one-sided derivatives, a little slack added; infinite where f jumps."""
+        ahead, behind = (self.at(moved).push(direction) for moved in self._sides(direction, 1e-7))
         with np.errstate(all="ignore"):
             slack = np.asarray(1e-3 * (np.abs(ahead) + np.abs(behind)) + 10 * (ahead.error + behind.error))
+            slack = np.where(self.is_continuous(direction), slack, np.inf)
             low, high = np.minimum(ahead, behind) - slack, np.maximum(ahead, behind) + slack
         return np.nan_to_num(np.asarray(low), nan=-np.inf), np.nan_to_num(np.asarray(high), nan=np.inf)
 
-    def _sides(self, direction: Sequence[Any], distance: float = 1e-7) -> list[Estimate]:
-        sides = []
-        for side in (distance, -distance):
-            moved = [
+    def _sides(self, direction: Sequence[Any], distance: float) -> list[list[Array]]:
+        return [
+            [
                 x + side * np.asarray(d) * _size(x) if _moves(x, d) else x
                 for x, d in zip(self.arrays, direction, strict=True)
             ]
-            sides.append(self.at(moved).push(direction))
-        return sides
+            for side in (distance, -distance)
+        ]
 
     def _confirm(self, rng: np.random.Generator) -> bool:
         direction = [rng.uniform(0.5, 1.0, x.shape) if x.dtype.kind == "f" else None for x in self.arrays]

@@ -12,6 +12,29 @@ from .cases import Case, cases_for
 from .strategies import arrays, broadcastable_shapes, shapes
 
 
+@cases_for("add_n")
+def _add_n(draw: st.DrawFn) -> Case:
+    return Case(tuple([draw(arrays(s)) for s in draw(broadcastable_shapes(draw(st.integers(2, 4)), 2))]), {})
+
+
+@cases_for("clip")
+def _clip(draw: st.DrawFn) -> Case:
+    # Bounds that coincide make three kinks of one point; the policy there is a row of its own.
+    x, low, width = (
+        draw(arrays(s, domain=d))
+        for s, d in zip(draw(broadcastable_shapes(3, 2)), ("real", "unit", "positive"), strict=True)
+    )
+    return Case((x, low, low + np.maximum(np.max(width, initial=0.5), 0.5)), {})
+
+
+@cases_for("floor_divide", "remainder", "fmod")
+def _division(draw: st.DrawFn) -> Case:
+    # A tiny divisor makes stairs too fine for any difference to see that they are flat.
+    x, y = draw(broadcastable_shapes(2, 2))
+    divisor = draw(arrays(y, elements=st.sampled_from((1.0, 2.0, -1.0, 0.75, -1.5))))
+    return Case((draw(arrays(x, elements=st.integers(-2100, 2100).map(lambda n: n / 1024))), divisor), {})
+
+
 def _axes(draw: st.DrawFn, rank: int) -> tuple[int, ...]:
     return tuple([axis for axis in range(rank) if draw(st.booleans())])
 
