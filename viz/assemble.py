@@ -55,6 +55,8 @@ class Assembly:
             if place and shown[place - 1] < t - 1:
                 self._gap(shown[place - 1], t - 1)
             self._step(t)
+        if self.timeline.end is not None and shown:
+            self._step(self.timeline.end, "end")
 
     @property
     def reference(self) -> float:
@@ -83,9 +85,14 @@ class Assembly:
         for lane, node in found:
             self._pill(index, lane, node, t)
 
+    def _state_label(self, lane: LaneNodes, t: int) -> Rich:
+        layer = cell_of(lane.nodes[max(lane.nodes)])[1]
+        above = (words.Run(str(layer), "sup"),) if self.layers and isinstance(layer, int) else ()
+        return (*at_step(lane.name, t), *above)
+
     def _pill(self, column: int, lane: LaneNodes, node: Node, t: int) -> None:
         identity = self.pills[node] = f"{lane.key}.state@{t}"
-        label = at_step(lane.name, t)
+        label = self._state_label(lane, t)
         title = self._title(node, plain(label))
         key = f"{lane.key}.state"
         self.boxes.append(Box(identity, column, key, "state", label, title, kind=_kind(lane), lane=lane.key))
@@ -108,10 +115,11 @@ class Assembly:
 
     def _across(self, node: Node, t: int) -> float | None:
         """Return the norm of what comes back to `node` from the steps after `t`."""
-        return self._sent([use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t) > t])
+        return self._sent([use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) > t])
 
-    def _step(self, t: int) -> None:
-        column = self._column("step", rich(f"t = {t + 1}"))
+    def _step(self, t: int, kind: str = "step") -> None:
+        header = rich(f"t = {t + 1}") if kind == "step" and self.timeline.timed else ()
+        column = self._column(kind, header)
         groups = self.grouping(self.kinds, t)
         owner = {member: group for group in groups for member in group.members}
         for cell in sorted({g.cell for g in groups if g.cell is not None}, key=cell_name):
@@ -135,9 +143,10 @@ class Assembly:
             shown = self.names.inputs.get(t)
             label, note = at_step("x", t) if shown is None else (words.Run(character(shown)),), ()
         elif group.role == "loss":
-            label, note = at_step("L", t), self.names.remarks.get(t, ())
+            label = rich("L") if t == self.timeline.end else at_step("L", t)
+            note = self.names.remarks.get(t, ())
         elif group.role == "output":
-            label = at_step(last.name or "y", t)
+            label = rich("y") if t == self.timeline.end else at_step(last.name or "y", t)
             note = label
         self.boxes.append(
             Box(
@@ -225,7 +234,7 @@ class Assembly:
             inside = [g for g in groups if g is not maker and g.cell == maker.cell and _uses(g, node)]
             if inside:
                 fan = f"{lane.key}.fan@{t}"
-                title = self._title(node, plain(at_step(lane.name, t)))
+                title = self._title(node, plain(self._state_label(lane, t)))
                 cell = f"{cell_name(cell_of(node))}cell"
                 self.boxes.append(Box(fan, column, f"{lane.key}.fan", "junction", (), title, cell=cell))
                 self.fans[node] = fan

@@ -69,7 +69,7 @@ def study(subject: Subject) -> Study:
     outputs, loss, losses, kind, text = _subject(subject)
     timeline = Timeline(outputs)
     run = None if any(node.op.name == "input" for node in timeline.nodes) else mg.run(outputs)
-    found = Study(outputs, loss, losses, run, None, timeline, kind, text)
+    found = Study(outputs, loss, losses, run, None, timeline, kind or _kind(timeline), text)
     if loss is not None and run is not None:
         given = [lane.nodes[min(lane.nodes)] for lane in timeline.lanes]
         leaves = [n for n in timeline.nodes if isinstance(n, mg.Parameter) and n.dtype.kind == "f"]
@@ -79,6 +79,13 @@ def study(subject: Subject) -> Study:
             found.proof = prove(losses, weight, run, found.sweep)
         found.remarks = _remarks(found)
     return found
+
+
+def _kind(timeline: Timeline) -> str:
+    """Return what the cells of the graph call themselves, if they agree."""
+    labels = {label for cell in Kinds(timeline).cells for label in cell[0][:1]}
+    name = labels.pop() if len(labels) == 1 else ""
+    return name.upper() if name in ("rnn", "lstm", "gru") else words.one_line(name, 20)
 
 
 def _subject(subject: Subject) -> tuple[list[Node], Node | None, list[Node], str, str]:
@@ -131,7 +138,7 @@ def _remarks(found: Study) -> dict[int, Rich]:
     remarks: dict[int, Rich] = {}
     assert found.run is not None
     for place, loss in enumerate(found.losses):
-        t = loss.scope.get("t", place)
+        t = found.timeline.step.get(loss, place)
         value = float(found.run[loss])
         if found.text:
             following = character(found.text[place + 1])
@@ -144,16 +151,18 @@ def _remarks(found: Study) -> dict[int, Rich]:
 def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: bool = True) -> Scene:
     """Return the scene of `found` at `level`, tooltips with or without source lines."""
     timeline = found.timeline
-    times = [t for t in timeline.steps if t >= 0]
+    times = [t for t in timeline.steps if t >= 0 and t != timeline.end]
+    level = level if timeline.timed else "op"
     shown = _shown(times, level, steps)
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
     parts = Assembly(timeline, level, found.run, found.sweep, names)
     parts.build(shown)
+    count = len(times) if timeline.timed else 0
     return Scene(
         level,
-        _title(found, len(times)),
+        _title(found, count),
         _subtitle(found, level),
-        _sentence(found, len(times)),
+        _sentence(found, count),
         () if found.proof is None else (words.Run("✓ " if found.proof.holds else "✗ "), *found.proof.sentence),
         _hidden(times, shown),
         _note(found, parts.undrawn),
@@ -178,12 +187,12 @@ def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:
 
 def _title(found: Study, count: int) -> Rich:
     kind = found.kind or "network"
+    article = "an" if kind in ("RNN", "LSTM") or kind[0] in "aeio" else "a"
     if found.text:
-        article = "an" if kind[0] in "AEIOULR" else "a"
         read, said = (words.one_line(part, 24) for part in (found.text[:-1], found.text[1:]))
         return (words.Run(f"Backpropagation through {article} {kind} reading “{read}”, predicting “{said}”"),)
     what = "Backpropagation through" if found.sweep else "Forward pass of"
-    return (words.Run(f"{what} a {kind}, {plural(count, 'step')}" if count else f"{what} a graph"),)
+    return (words.Run(f"{what} {article} {kind}, {plural(count, 'step')}" if count else f"{what} a graph"),)
 
 
 def _subtitle(found: Study, level: Level) -> Rich:
@@ -207,6 +216,9 @@ def _subtitle(found: Study, level: Level) -> Rich:
 
 def _sentence(found: Study, count: int) -> Rich:
     """Return the generated sentence: what the gradient does from the last step back to the first."""
+    if not count:
+        nodes = sum(bool(node.args) for node in found.timeline.nodes)
+        return (words.Run(f"{plural(nodes, 'operation')}."),)
     opening = f"{count}-step {found.kind or 'network'}"
     lanes = found.timeline.lanes
     hidden = next((n.shape[-1] for lane in lanes for n in lane.nodes.values() if n.shape), None)

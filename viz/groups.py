@@ -87,9 +87,9 @@ def ops(kinds: Kinds, t: int) -> list[Group]:
     """Return one group for every operation of step `t`."""
     groups = []
     for node in kinds.timeline.steps[t]:
-        if node.op.name in ("constant", "parameter"):
+        if node.op.name == "parameter" or (node.op.name == "constant" and (kinds.timeline.timed or not node.shape)):
             continue
-        role: Role = "input" if kinds.is_input(node) else "op"
+        role: Role = "input" if kinds.is_input(node) else "op" if node.args else "constant"
         label: Rich = (Run(symbol(node)),)
         if node.name is not None:
             label = (*name_of(node.name), Run(" = "), *label)
@@ -162,12 +162,11 @@ def _role(kinds: Kinds, node: Node, inside: bool) -> Role:
         return "affine" if inside else "output"
     if not inside:
         return "loss"
-    if node.op.name in SIGNS:
+    if node.op.name in SIGNS and len(symbol(node)) == 1:
         return "pointwise"
-    fed_by_weights = any(arg in kinds.affine for arg in node.args)
-    if fed_by_weights and node.name is not None and node not in kinds.timeline.lane:
+    if len(node.args) == 1 and node.name is not None and node not in kinds.timeline.lane:
         return "gate"
-    return "function" if len(node.args) == 1 else "op"
+    return "function" if len(node.args) == 1 or node.op.name in SIGNS else "op"
 
 
 def _group(kinds: Kinds, role: Role, label: Rich, members: list[Node]) -> Group:

@@ -32,8 +32,10 @@ def symbol(node: Node) -> str:
     if node.op.name == "slice":
         return _slice(node)
     shown = SYMBOLS.get(node.op.name, node.op.name)
-    operand = next((_scalar(arg) for arg in node.args if _scalar(arg)), "")
-    return f"{shown} {operand}" if operand and node.op.name in ("div", "mul", "sub", "add") else shown
+    if node.op.name not in ("div", "mul", "sub", "add"):
+        return shown
+    first, second = (_scalar(arg) for arg in node.args)
+    return f"{first} {shown}" if first else f"{shown} {second}" if second else shown
 
 
 def _slice(node: Node) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .ink import Circle, Group, Item, Rect, Shape, Sheet, area, line
 from .layout.picture import Picture, Sample
@@ -47,10 +47,11 @@ def _body(picture: Picture) -> Iterable[Item]:
             yield Rect("band", Spot(spot.x, body.height / 2, spot.w, body.height))
     for cell, spot in body.frames:
         yield Group((Rect("cell", spot, 16),), title=cell.title)
-    for bridge in (False, True):
+    tinted = [spot for place, (_, spot) in enumerate(body.bands) if place % 2]
+    for bridges in (False, True):
         for edge, route in body.wires:
-            if route.bridge == bridge:
-                yield _edge(edge, route, scale)
+            if bool(route.over) == bridges:
+                yield _edge(edge, route, scale, tinted)
     for box, spot in body.boxes:
         yield _box(box, spot)
     for tag, spot in body.chips:
@@ -58,11 +59,21 @@ def _body(picture: Picture) -> Iterable[Item]:
     yield from body.words
 
 
-def _edge(edge: Edge, route: Route, scale: Scale) -> Group:
+def _edge(edge: Edge, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Group:
     hidden = " hid" if edge.hidden else ""
     forward = (Shape("f" + hidden, route.forward.path), area("fh", route.forward.head))
-    back = (_gradient(edge.mark, route.back, scale),) if edge.mark else ()
-    return Group((*forward, *back), title=edge.title)
+    if edge.mark is None:
+        return Group(forward, title=edge.title)
+    gaps = _gaps(edge.mark, route, scale, tinted)
+    return Group((*forward, *gaps, _gradient(edge.mark, route.back, scale)), title=edge.title)
+
+
+def _gaps(mark: Mark, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Iterable[Shape]:
+    """Return gaps in the lanes that the gradient passes over, so that it is seen to pass and not to join."""
+    wide = (scale.width(mark.norm) if mark.state == "measured" else 5.0) + 4
+    for x, y in route.over:
+        ground = "tint" if any(band.left < x < band.right for band in tinted) else "gap"
+        yield line(ground, ((x, y - 9), (x, y + 9)), wide)
 
 
 def _gradient(mark: Mark, arrow: Arrow, scale: Scale) -> Group:
@@ -86,6 +97,8 @@ def _nought(arrow: Arrow) -> Word:
     (ax, ay), (bx, by) = max(stretches, key=lambda pair: abs(pair[0][0] - pair[1][0]) + abs(pair[0][1] - pair[1][1]))
     upright = abs(by - ay) > abs(bx - ax)
     x, y = (ax + bx) / 2 - (8 if upright else 0), (ay + by) / 2 + (5 if upright else -4)
+    if abs(bx - ax) > 1 and abs(by - ay) > 1:
+        x, y = (ax + bx) / 2 - 6, (ay + by) / 2 + 13
     return Word((Run("0"),), x, y, ACTIVATION)
 
 
@@ -116,6 +129,8 @@ def _shape(role: str, spot: Spot) -> Item:
         return Circle("dot", spot.x, spot.y, spot.w / 2)
     if role == "pointwise":
         return Circle("s", spot.x, spot.y, spot.w / 2)
+    if role == "constant":
+        return Group(())
     if role in ("input", "state"):
         return Rect("s", spot, spot.h / 2)
     if role == "loss":

@@ -124,10 +124,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A time column: the initial states, a step, or a gap that stands for hidden steps."""
+    """A time column: the initial states, a step, a gap that stands for hidden steps, or what follows the last."""
 
     index: int
-    kind: Literal["initial", "step", "gap"]
+    kind: Literal["initial", "step", "gap", "end"]
     header: Rich
     hidden: int = 0
 

@@ -102,7 +102,7 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .m{{text-anchor:middle}} .e{{text-anchor:end}} .q{{fill:$quiet}} .b{{font-weight:600}}
 .paper{{fill:$paper}} .band{{fill:$band}} .cell{{fill:$cell;stroke:$rim;stroke-width:1.3}}
 .f{{fill:none;stroke:$line;stroke-width:1.4}} .fh{{fill:$line}} .hid{{stroke-dasharray:5 5}}
-.r{{fill:none}}
+.r{{fill:none}} .gap{{stroke:$paper}} .tint{{stroke:$band}}
 .g0 .r{{stroke:$g0}} .g0 .rh{{fill:$g0}} .g1 .r{{stroke:$g1}} .g1 .rh{{fill:$g1}}
 .g2 .r{{stroke:$g2}} .g2 .rh{{fill:$g2}} .g3 .r{{stroke:$g3}} .g3 .rh{{fill:$g3}}
 .g4 .r{{stroke:$g4}} .g4 .rh{{fill:$g4}}

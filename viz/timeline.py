@@ -39,6 +39,8 @@ class Timeline:
         key: node -> its name within its step, the same in every step that is made alike.
         lanes: what runs from step to step.
         users: node -> the edges that use it.
+        timed: whether any node has a step; a graph without is one step.
+        end: the step after the last, of what is computed from the last states alone; None if there is no such thing.
     """
 
     def __init__(self, outputs: Node | Iterable[Node]) -> None:
@@ -54,10 +56,16 @@ class Timeline:
             if isinstance(t, int):
                 self.step[node] = t
                 steps[t].append(node)
+        self.timed = any(t >= 0 for t in steps)
+        if not self.timed:
+            steps = {0: self.nodes}
+            self.step = dict.fromkeys(self.nodes, 0)
         self.steps = {t: steps[t] for t in sorted(steps)}
+        self.end: int | None = None
         self._keys()
         self.lanes = self._lanes()
         self.lane = {node: lane.key for lane in self.lanes for node in lane.nodes.values()}
+        self._end()
 
     def _keys(self) -> None:
         """Name every node within its step. Keys start with a dot: layouts put marks of their own in front of others."""
@@ -92,6 +100,24 @@ class Timeline:
         for lane in lanes:
             lane.key = self._lane_key(lane)
         return lanes
+
+    def _end(self) -> None:
+        """Find the operations that follow the last step, if they take up its states and nothing else of time."""
+        last = max(self.steps, default=-1)
+        found: set[Node] = set()
+        for node in self.nodes:
+            timed = [arg for arg in node.args if arg in self.step or arg in found]
+            if node in self.step or not timed:
+                continue
+            states = (arg in found or (arg in self.lane and self.step[arg] == last) for arg in timed)
+            if all(states):
+                found.add(node)
+        if found and self.timed:
+            self.end = last + 1
+            self.steps[self.end] = sorted(found, key=lambda node: node.id)
+            for node in self.steps[self.end]:
+                self.step[node] = self.end
+            self._keys()
 
     def _add_given(self, entries: dict[tuple[str, int], dict[int, Node]]) -> None:
         """Complete lanes whose state before the first step carries no label of its own."""

@@ -9,12 +9,13 @@ the edges that run from step to step, not from names.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..scene import Scene
 from ..words import width
-from .routes import Arrow, Point, arrow, beside, hopped, shortened
+from .routes import Arrow, Point, arrow, beside, hopped, passed, shortened
 from .sizes import (
     BESIDE,
     NOTE,
@@ -72,7 +73,8 @@ def arrange(scene: Scene) -> Body:
         signature = local.signature()
         if signature not in stamps:
             plan = plans.get(signature)
-            stamps[signature] = Step(plan, frame).stamp() if plan else _edge_column(local, frame)
+            other = _end_column if local.column.kind == "end" else _edge_column
+            stamps[signature] = Step(plan, frame).stamp() if plan else other(local, frame)
         stamp = stamps[signature]
         body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
         press(body, local, stamp)
@@ -306,7 +308,7 @@ class Step:
         if source in self.plan.states:
             corners = [(start.right, start.y), (self.riser, start.y), (self.riser, end.bottom)]
             over = [self.frame.carry] if self.plan.carry else []
-            return route(corners, over=over, bridge=bool(over))
+            return route(corners, over=over)
         if start.y == end.y:
             side = -1 if self.plan.inline else 1
             return route([(start.right, start.y), (end.left, end.y)], side=side)
@@ -325,14 +327,40 @@ class Step:
         return route([(start.x, start.top), (start.x, end.y), (near, end.y)])
 
 
-def route(corners: Sequence[Point], side: int = 1, over: Sequence[float] = (), bridge: bool = False) -> Route:
+def route(corners: Sequence[Point], side: int = 1, over: Sequence[float] = ()) -> Route:
     """Return the forward edge through `corners` and its gradient beside it."""
     forward = arrow(corners, 7.0)
     if over:
         cut = [*corners[:-1], forward.path.end]
         forward = Arrow(hopped(cut, over), forward.head)
-    back = shortened(beside(corners, side * BESIDE)[::-1], 2.0, 2.5)
-    return Route(forward, arrow(back), bridge)
+    back = arrow(shortened(beside(corners, side * BESIDE)[::-1], 2.0, 2.5))
+    return Route(forward, back, passed(back.path, over))
+
+
+def _end_column(local: Local, frame: Frame) -> Stamp:
+    """Return the stamp of what follows the last step: a chain along the lane it takes up."""
+    keys = list(local.boxes)
+    chain = [name[:2] for name in local.edges]
+    entered = [target for source, target in chain if source.startswith("<")]
+    inner = [(source, target) for source, target in chain if not source.startswith("<")]
+    if entered != keys[:1] or inner != list(itertools.pairwise(keys)):
+        raise NotACell
+    lane = next(source[1:] for source, _ in chain if source.startswith("<"))
+    y = frame.carry if lane in frame.carries else frame.lane
+    stamp, x = Stamp(0.0), 28.0
+    for key, box in local.boxes.items():
+        wide, high = local.sizes[key]
+        stamp.spots[key] = Spot(x + wide / 2, y, wide, high)
+        if box.tags:
+            stamp.chips[key] = chip_row(box, stamp.spots[key])
+        if box.note:
+            stamp.words[key] = [Word((), x + wide / 2, y - high / 2 - 8, NOTE, "middle", "note")]
+        x += wide + APART
+    stamp.width = max(x - APART + 10, 100.0)
+    starts = [(-frame.tail + frame.pill / 2, y), *((stamp.spots[key].right, y) for key in keys)]
+    for name, start in zip(local.edges, starts, strict=False):
+        stamp.routes[name] = route([start, (stamp.spots[name[1]].left, y)], side=-1)
+    return stamp
 
 
 def _edge_column(local: Local, frame: Frame) -> Stamp:

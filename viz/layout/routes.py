@@ -102,9 +102,23 @@ def hopped(corners: Sequence[Point], over: Sequence[float], radius: float = HOP)
     return Path(corners[0], tuple(steps))
 
 
+def passed(path: Path, over: Sequence[float]) -> tuple[Point, ...]:
+    """Return where the upright lines of `path` pass the heights in `over`."""
+    found, at = [], path.start
+    for step in path.steps:
+        if len(step) == 1 and abs(at[0] - step[0][0]) < 0.01:
+            low, high = sorted((at[1], step[0][1]))
+            found += [(at[0], y) for y in over if low + HOP < y < high - HOP]
+        at = step[-1]
+    return tuple(found)
+
+
 def _half_circle(x: float, y: float, radius: float) -> list[tuple[Point, ...]]:
-    """Return a bulge to the right around (x, y), entered at y - radius and left at y + radius."""
-    reach, side = abs(radius), radius * _KAPPA
+    """Return a bulge around (x, y), entered at y - radius and left at y + radius.
+
+    It goes to the right of the direction of travel: the gradient runs at the left.
+    """
+    reach, side = -radius, radius * _KAPPA
     return [
         ((x, y - radius),),
         ((x + reach * _KAPPA, y - radius), (x + reach, y - side), (x + reach, y)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ..scene import Box, Cell, Column, Edge, Scene, Tag
 from ..words import Rich
-from .routes import Arrow
+from .routes import Arrow, Point
 from .sizes import box_size
 from .spot import Spot
 
@@ -34,11 +34,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where an edge runs forward and where its gradient runs back."""
+    """Where an edge runs forward, where its gradient runs back, and where that passes over a lane."""
 
     forward: Arrow
     back: Arrow
-    bridge: bool = False
+    over: tuple[Point, ...] = ()
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ def shift(route: Route, dx: float, dy: float) -> Route:
         tip, left, right = ((x + dx, y + dy) for x, y in found.head)
         return Arrow(found.path.moved(dx, dy), (tip, left, right))
 
-    return Route(move(route.forward), move(route.back), route.bridge)
+    return Route(move(route.forward), move(route.back), tuple((x + dx, y + dy) for x, y in route.over))
 
 
 def press(body: Body, local: Local, stamp: Stamp) -> None:

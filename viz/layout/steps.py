@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from ..scene import Scene
 from ..words import width
 from .layered import BEND, Layers, layers, positions
-from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, shortened
-from .sizes import BESIDE, CHIP_HEIGHT, OP, TEXT, box_size, chip_width
+from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
+from .sizes import BESIDE, CHIP_HEIGHT, OP, TEXT, box_size, chip_row, chip_width
 from .spot import Spot
 from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, press
 
@@ -26,6 +26,7 @@ MARGIN = 17.0
 NEAREST = 26.0
 STEEP = 0.34
 FARTHEST = 64.0
+LAID = ("step", "end")
 
 
 class Grid:
@@ -39,21 +40,22 @@ class Grid:
         self.lane_row: dict[str, int] = {}
         for local in columns:
             signature = local.signature()
-            if local.column.kind == "step" and signature not in self.steps:
+            if local.column.kind in LAID and signature not in self.steps:
                 self._lay(local, signature)
         self.rows = max((len(found.rows) for found in self.steps.values()), default=1)
         self._heights(columns)
 
     def _lay(self, local: Local, signature: object) -> None:
         names = [key for key, box in local.boxes.items() if box.role != "state"]
-        edges = [(a, b) for a, b, _ in local.edges if a in names and b in names]
+        maker = _makers(local)
+        edges = [(maker.get(a, a), b) for a, b, _ in local.edges if maker.get(a, a) in names and b in names]
         entered = {b: self.lanes[a[1:]] for a, b, _ in local.edges if a.startswith("<") and b in names}
         anchors = frozenset(key for key in names if local.boxes[key].role == "input")
         found = layers(_sorted(names, edges), edges, anchors, frozenset(entered))
         self.steps[signature] = found
         widths = {name: BENT if name[0] == BEND else local.sizes[name][0] for name in found.row}
         self.x[signature] = positions(found, widths, GAP)
-        for name, lane in entered.items():
+        for name, lane in entered.items() if local.column.kind == "step" else ():
             self.lane_row[lane] = min(self.lane_row.get(lane, found.row[name]), found.row[name])
 
     def _heights(self, columns: Sequence[Local]) -> None:
@@ -65,21 +67,32 @@ class Grid:
                 far = max((abs(x[low] - x[high]) for high in highs), default=0.0)
                 level = found.row[low]
                 reach[level] = max(reach[level], min(FARTHEST, far * STEEP))
-        high = 30.0
+        self.high = [30.0] * self.rows
+        for local in columns:
+            laid = self.steps.get(local.signature())
+            for name in local.boxes if laid else ():
+                if laid and name in laid.row:
+                    level = laid.row[name]
+                    self.high[level] = max(self.high[level], local.sizes[name][1])
         self.row_y: list[float] = []
         y = 0.0
-        for level in range(self.rows):
+        for level, high in enumerate(self.high):
             self.row_y.append(y - high / 2)
             y -= high + reach[level]
         top = y + reach[self.rows - 1] - 24.0
         self.row_y = [at - top for at in self.row_y]
-        self.height = self.row_y[0] + high / 2 + 44.0 if self.row_y else 60.0
+        self.height = self.row_y[0] + self.high[0] / 2 + 44.0 if self.row_y else 60.0
 
     def lane_y(self, lane: str) -> float:
         """The height of a lane."""
         if lane in self.lane_row:
             return self.row_y[self.lane_row[lane]]
         return self.row_y[0] if self.row_y else 30.0
+
+
+def _makers(local: Local) -> dict[str, str]:
+    """Return for every state the box that makes it: what uses the state within its step starts there."""
+    return {target: source for source, target, _ in local.edges if local.boxes[target].role == "state"}
 
 
 def _sorted(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[str]:
@@ -106,7 +119,7 @@ def arrange(scene: Scene) -> Body:
     for local in columns:
         signature = local.signature()
         if signature not in stamps:
-            step = local.column.kind == "step"
+            step = local.column.kind in LAID
             stamps[signature] = _Step(local, grid).stamp() if step else _ends(local, grid)
         stamp = stamps[signature]
         body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
@@ -119,16 +132,26 @@ class _Step:
 
     def __init__(self, local: Local, grid: Grid) -> None:
         self.local, self.grid = local, grid
+        self.maker = _makers(local)
         signature = local.signature()
         self.layers, x = grid.steps[signature], grid.x[signature]
         self.out = Stamp(0.0)
         halves = [(at - (BENT if n[0] == BEND else local.sizes[n][0]) / 2, at) for n, at in x.items()]
         shift = LEFT - min((left for left, _ in halves), default=0.0)
         self.x = {name: at + shift for name, at in x.items()}
+        lift = self._lift()
         for name, level in self.layers.row.items():
-            size = (BENT, 30.0) if name[0] == BEND else local.sizes[name]
-            self.out.spots[name] = Spot(self.x[name], grid.row_y[level], *size)
+            size = (BENT, grid.high[level]) if name[0] == BEND else local.sizes[name]
+            self.out.spots[name] = Spot(self.x[name], grid.row_y[level] + lift, *size)
         self.ports = self._ports()
+
+    def _lift(self) -> float:
+        """How far the rows of what follows the last step move, so that it stands at the lane it takes up."""
+        if self.local.column.kind != "end":
+            return 0.0
+        lanes = [self.grid.lane_y(self.grid.lanes[a[1:]]) for a, _, _ in self.local.edges if a.startswith("<")]
+        lift = min(lanes, default=self.grid.row_y[0]) - self.grid.row_y[0]
+        return max(lift, 16.0 + self.grid.row_y[-1] - self.grid.row_y[len(self.layers.rows) - 1])
 
     def stamp(self) -> Stamp:
         """Return the finished stamp."""
@@ -159,6 +182,8 @@ class _Step:
     def _chips(self, key: str) -> list[Spot]:
         spot, chips = self.out.spots[key], []
         box = self.local.boxes[key]
+        if box.role != "op":
+            return chip_row(box, spot)
         room = width(box.label, OP)
         left, right = spot.left + 6, spot.right - 6
         text = right - room if box.kind == "postfix" else left
@@ -175,7 +200,7 @@ class _Step:
         leaving: dict[str, list[tuple[float, EdgeKey]]] = defaultdict(list)
         coming: dict[str, list[tuple[float, EdgeKey]]] = defaultdict(list)
         for name in self.local.edges:
-            source, target, _ = name
+            source, target = self.maker.get(name[0], name[0]), name[1]
             if (source, target) in self.layers.chains:
                 chain = self.layers.chains[source, target]
                 leaving[source].append((self.x[chain[1]], name))
@@ -196,7 +221,8 @@ class _Step:
         for source, target, _ in self.local.edges:
             end = self.out.spots[target]
             if source.startswith("<"):
-                found.append((end.y, -10.0, end.left))
+                y = self.grid.lane_y(self.grid.lanes[source[1:]])
+                found.append((y, -10.0, end.left if y == end.y else 12.0))
             elif self.local.boxes[target].role == "state":
                 start = self.out.spots[source]
                 track = self.track.get((source, target), end.left)
@@ -210,7 +236,7 @@ class _Step:
         source, target, _ = name
         end = self.out.spots[target]
         if source.startswith("<"):
-            return _straight([(-6.0, end.y), (end.left, end.y)])
+            return self._enter(source[1:], end)
         start = self.out.spots[source]
         if self.local.boxes[target].role == "state":
             if (source, target) not in self.track:
@@ -220,9 +246,18 @@ class _Step:
             return _straight(corners, [y for y in self._crossed(x) if y not in (start.y, end.y)])
         return self._climb(name)
 
+    def _enter(self, state: str, end: Spot) -> Route:
+        """Return the route of a lane into a box: straight, or up or down a margin at the left end."""
+        y = self.grid.lane_y(self.grid.lanes[state])
+        if abs(y - end.y) < 0.5:
+            return _straight([(-6.0, y), (end.left, y)])
+        x = 8.0 + 8.0 * sorted(self.grid.lanes).index(state)
+        corners = [(-6.0, y), (x, y), (x, end.y), (end.left, end.y)]
+        return _straight(corners, [at for at in self._crossed(x) if at not in (y, end.y)])
+
     def _climb(self, name: EdgeKey) -> Route:
         """Return the route of an edge between rows: curves from row to row, straight past each row."""
-        source, target, _ = name
+        source, target = self.maker.get(name[0], name[0]), name[1]
         chain = self.layers.chains[source, target]
         first, last = self.ports[name]
         start, end = self.out.spots[source], self.out.spots[target]
@@ -238,7 +273,9 @@ class _Step:
         final = _curve(at, tip)
         head = arrow([at, *final], 7.0) if len(final) == 1 else curve_arrow((at, *final), 7.0)
         forward = Arrow(Path(begin, (*steps, *head.path.steps)), head.head)
-        return Route(forward, _back(begin, [*back, _curve(at, tip, BESIDE)]))
+        returned = _back(begin, [*back, _curve(at, tip, BESIDE)])
+        over = [y for bend in chain[1:-1] for y in self._crossed(self.out.spots[bend].x)]
+        return Route(forward, returned, passed(returned.path, over))
 
     def _past(self, spot: Spot) -> list[tuple[Point, ...]]:
         over = [y for y in self._crossed(spot.x) if spot.top < y < spot.bottom]
@@ -273,8 +310,8 @@ def _straight(corners: Sequence[Point], over: Sequence[float] = ()) -> Route:
     forward = arrow(corners, 7.0)
     if over:
         forward = Arrow(hopped([*corners[:-1], forward.path.end], over), forward.head)
-    back = shortened(beside(corners, BESIDE)[::-1], 2.0, 2.5)
-    return Route(forward, arrow(back))
+    back = arrow(shortened(beside(corners, BESIDE)[::-1], 2.0, 2.5))
+    return Route(forward, back, passed(back.path, over))
 
 
 def _ends(local: Local, grid: Grid) -> Stamp:
