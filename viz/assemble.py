@@ -31,7 +31,12 @@ class Names:
 
 
 class Assembly:
-    """The parts of a scene, gathered column by column."""
+    """The parts of a scene, gathered column by column.
+
+    Attributes:
+        members: id of a box -> the nodes it stands for; of a dock item -> its parameter.
+        uses: id of an edge or a tag -> the uses of nodes it stands for.
+    """
 
     def __init__(self, timeline: Timeline, level: str, run: Run | None, sweep: Sweep | None, names: Names) -> None:
         self.timeline, self.run, self.sweep, self.names = timeline, run, sweep, names
@@ -46,6 +51,8 @@ class Assembly:
         self.numbers: dict[Node, str] = {}
         self.undrawn = 0
         self.pills: dict[Node, str] = {}
+        self.members: dict[str, list[Node]] = {}
+        self.uses: dict[str, list[Use]] = {}
         self.layers = len({cell[1] for cell in self.kinds.cells}) > 1
 
     def build(self, shown: Sequence[int]) -> None:
@@ -92,6 +99,7 @@ class Assembly:
 
     def _pill(self, column: int, lane: LaneNodes, node: Node, t: int) -> None:
         identity = self.pills[node] = f"{lane.key}.state@{t}"
+        self.members[identity] = [node]
         label = self._state_label(lane, t)
         title = self._title(node, plain(label))
         key = f"{lane.key}.state"
@@ -106,16 +114,16 @@ class Assembly:
             if lane.key not in sources or last not in lane.nodes:
                 continue
             source, target = sources[lane.key], lane.nodes[last]
-            sent = self._across(source, before)
-            after = self._across(target, last)
+            uses = self._crossing(source, before)
+            sent, after = self._sent(uses), self._sent(self._crossing(target, last))
             found = mark(sent, after or 0.0) if sent is not None else None
             if found and found.state == "structural":
                 found = Mark("zero", 0.0, 0.0)
-            self._edge(self.pills[source], self.pills[target], found, source, hidden=hidden)
+            self._edge(self.pills[source], self.pills[target], found, source, uses, hidden=hidden)
 
-    def _across(self, node: Node, t: int) -> float | None:
-        """Return the norm of what comes back to `node` from the steps after `t`."""
-        return self._sent([use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) > t])
+    def _crossing(self, node: Node, t: int) -> list[Use]:
+        """Return the uses of `node` in the steps after `t`."""
+        return [use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) > t]
 
     def _step(self, t: int, kind: str = "step") -> None:
         header = rich(f"t = {t + 1}") if kind == "step" and self.timeline.timed else ()
@@ -138,6 +146,7 @@ class Assembly:
 
     def _group_box(self, group: Group, column: int, t: int, owner: Mapping[Node, Group]) -> None:
         last = group.members[-1]
+        self.members[f"{group.key}@{t}"] = group.members
         label, note = group.label, group.note
         if group.role == "input":
             shown = self.names.inputs.get(t)
@@ -194,6 +203,7 @@ class Assembly:
                 if sent is not None:
                     title += f"; contributes {number(sent, 3)} to |dL/d{plain(label)}|"
                 tag = Tag(f"{group.key}@{t} {len(found)}", identity, label, title, operand)
+                self.uses[tag.id] = [Use(member, slot)]
                 found.append((rank, plain(label), len(found), tag))
         return [tag for *_, tag in sorted(found, key=lambda item: item[:3])]
 
@@ -215,6 +225,7 @@ class Assembly:
             title = f"{one_line(name, 80)}, {shape_text(parameter.shape)}, |value| {number(norm(parameter.value), 3)}"
             if self.sweep is not None and parameter in self.sweep.adjoints:
                 title += f", |dL/d{plain(label)}| {number(norm(self.sweep.adjoints[parameter]), 3)}"
+            self.members[identity] = [parameter]
             self.dock[identity] = DockItem(identity, label, shape_text(parameter.shape), title)
         return identity
 
@@ -226,10 +237,11 @@ class Assembly:
             if node is None or node not in owner:
                 continue
             maker = owner[node]
-            source, adjoint = f"{maker.key}@{t}", self._adjoint([node])
+            source, adjoint, uses = f"{maker.key}@{t}", self._adjoint([node]), self.timeline.users[node]
             if self.level == "op":
-                sent = self._across(node, t)
-                self._edge(source, self.pills[node], mark(sent, sent or 0.0), node)
+                uses = self._crossing(node, t)
+                sent = self._sent(uses)
+                self._edge(source, self.pills[node], mark(sent, sent or 0.0), node, uses)
                 continue
             inside = [g for g in groups if g is not maker and g.cell == maker.cell and _uses(g, node)]
             if inside:
@@ -237,11 +249,11 @@ class Assembly:
                 title = self._title(node, plain(self._state_label(lane, t)))
                 cell = f"{cell_name(cell_of(node))}cell"
                 self.boxes.append(Box(fan, column, f"{lane.key}.fan", "junction", (), title, cell=cell))
-                self.fans[node] = fan
-                self._edge(source, fan, mark(adjoint, adjoint or 0.0), node)
-                outside = [use for use in self.timeline.users[node] if not self._same_cell(use.user, node)]
-                source, adjoint = fan, self._sent(outside)
-            self._edge(source, self.pills[node], mark(adjoint, adjoint or 0.0), node)
+                self.fans[node], self.members[fan] = fan, [node]
+                self._edge(source, fan, mark(adjoint, adjoint or 0.0), node, uses)
+                uses = [use for use in uses if not self._same_cell(use.user, node)]
+                source, adjoint = fan, self._sent(uses)
+            self._edge(source, self.pills[node], mark(adjoint, adjoint or 0.0), node, uses)
 
     def _same_cell(self, a: Node, b: Node) -> bool:
         return self.timeline.step.get(a) == self.timeline.step.get(b) and cell_of(a) == cell_of(b)
@@ -260,7 +272,7 @@ class Assembly:
         adjoint = self._adjoint(leaving or group.members[-1:])
         for (source, _), found in uses.items():
             sent = self._sent(found)
-            self._edge(source, f"{group.key}@{t}", mark(sent, adjoint or 0.0), found[0].argument)
+            self._edge(source, f"{group.key}@{t}", mark(sent, adjoint or 0.0), found[0].argument, found)
 
     def _source(self, arg: Node, group: Group, owner: Mapping[Node, Group], t: int) -> str | None:
         """Return the box an edge from `arg` to `group` starts at, or None if it is not drawn."""
@@ -292,7 +304,9 @@ class Assembly:
                 sums[use.argument] = term if use.argument not in sums else sums[use.argument] + term
         return norm(*sums.values()) if sums else None
 
-    def _edge(self, source: str, target: str, found: Mark | None, node: Node, hidden: int = 0) -> None:
+    def _edge(
+        self, source: str, target: str, found: Mark | None, node: Node, uses: Sequence[Use], hidden: int = 0
+    ) -> None:
         called = plain(at_step(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
         title = f"{called}, {shape_text(node.shape)}"
         if found and found.state == "measured":
@@ -307,9 +321,9 @@ class Assembly:
             title += f"; {reason.get(found.state, found.state)}"
         if hidden:
             title += f"; over {plural(hidden, 'hidden step')}"
-        self.edges.append(
-            Edge(f"{source} to {target} {len(self.edges)}", source, target, one_line(title, 200), found, hidden)
-        )
+        identity = f"{source} to {target} {len(self.edges)}"
+        self.edges.append(Edge(identity, source, target, one_line(title, 200), found, hidden))
+        self.uses[identity] = list(uses)
 
 
 def _uses(group: Group, node: Node) -> bool:

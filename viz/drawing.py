@@ -150,6 +150,11 @@ def _remarks(found: Study) -> dict[int, Rich]:
 
 def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: bool = True) -> Scene:
     """Return the scene of `found` at `level`, tooltips with or without source lines."""
+    return assembled(found, level, steps, sites=sites)[0]
+
+
+def assembled(found: Study, level: Level, steps: int | None, *, sites: bool = True) -> tuple[Scene, Assembly]:
+    """Return the scene and the parts it was made of, which know the nodes behind every box and edge."""
     timeline = found.timeline
     times = [t for t in timeline.steps if t >= 0 and t != timeline.end]
     level = level if timeline.timed else "op"
@@ -158,7 +163,7 @@ def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: boo
     parts = Assembly(timeline, level, found.run, found.sweep, names)
     parts.build(shown)
     count = len(times) if timeline.timed else 0
-    return Scene(
+    scene = Scene(
         level,
         _title(found, count),
         _subtitle(found, level),
@@ -175,6 +180,7 @@ def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: boo
         tuple(parts.edges),
         parts.docked(),
     )
+    return scene, parts
 
 
 def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:

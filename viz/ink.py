@@ -47,12 +47,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Items that belong together: one tooltip, one style for what is inside, one offset."""
+    """Items that belong together: one tooltip, one style for what is inside, one offset.
+
+    `part` is the id of what the group draws of the scene; a page that reacts to the reader finds it by that.
+    """
 
     items: tuple[Item, ...]
     style: str = ""
     title: str | None = None
     offset: Point | None = None
+    part: str = ""
 
 
 Item = Rect | Circle | Shape | Word | Group

@@ -33,7 +33,7 @@ def ink(picture: Picture) -> Sheet:
     """Return `picture` as a sheet that any renderer writes."""
     scene = picture.scene
     items: list[Item] = [Group(tuple(_body(picture)), offset=picture.origin)]
-    items += [_item(item.title, item.label, spot) for item, spot in picture.dock]
+    items += [_item(item.title, item.label, spot, item.id) for item, spot in picture.dock]
     items += [_sample(sample) for sample in picture.samples]
     items += picture.words
     about = " ".join(plain(text) for text in (scene.subtitle, scene.sentence, scene.proof) if text)
@@ -46,7 +46,7 @@ def _body(picture: Picture) -> Iterable[Item]:
         if place % 2:
             yield Rect("band", Spot(spot.x, body.height / 2, spot.w, body.height))
     for cell, spot in body.frames:
-        yield Group((Rect("cell", spot, 16),), title=cell.title)
+        yield Group((Rect("cell", spot, 16),), title=cell.title, part=cell.id)
     tinted = [spot for place, (_, spot) in enumerate(body.bands) if place % 2]
     for bridges in (False, True):
         for edge, route in body.wires:
@@ -55,7 +55,7 @@ def _body(picture: Picture) -> Iterable[Item]:
     for box, spot in body.boxes:
         yield _box(box, spot)
     for tag, spot in body.chips:
-        yield _item(tag.title, tag.label, spot)
+        yield _item(tag.title, tag.label, spot, tag.id)
     yield from body.words
 
 
@@ -63,9 +63,9 @@ def _edge(edge: Edge, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Gro
     hidden = " hid" if edge.hidden else ""
     forward = (Shape("f" + hidden, route.forward.path), area("fh", route.forward.head))
     if edge.mark is None:
-        return Group(forward, title=edge.title)
+        return Group(forward, title=edge.title, part=edge.id)
     gaps = _gaps(edge.mark, route, scale, tinted)
-    return Group((*forward, *gaps, _gradient(edge.mark, route.back, scale)), title=edge.title)
+    return Group((*forward, *gaps, _gradient(edge.mark, route.back, scale)), title=edge.title, part=edge.id)
 
 
 def _gaps(mark: Mark, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Iterable[Shape]:
@@ -121,7 +121,7 @@ def _box(box: Box, spot: Spot) -> Group:
     elif not box.tags and box.role != "junction":
         size = {"function": NOTE, "op": OP}.get(box.role, TEXT)
         label = (Word(box.label, spot.x, spot.y + size * 0.35, size),)
-    return Group((_shape(box.role, spot), *label), name, box.title)
+    return Group((_shape(box.role, spot), *label), name, box.title, part=box.id)
 
 
 def _shape(role: str, spot: Spot) -> Item:
@@ -138,7 +138,7 @@ def _shape(role: str, spot: Spot) -> Item:
     return Rect("s", spot, 5)
 
 
-def _item(title: str, label: Rich, spot: Spot) -> Group:
+def _item(title: str, label: Rich, spot: Spot, part: str = "") -> Group:
     """Return a parameter tag: a flat hexagon with its name."""
     nose = 4.0
     corners = (
@@ -149,7 +149,7 @@ def _item(title: str, label: Rich, spot: Spot) -> Group:
         (spot.right - 2, spot.bottom),
         (spot.left + 2, spot.bottom),
     )
-    return Group((area("s", corners), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)), "w", title)
+    return Group((area("s", corners), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)), "w", title, part=part)
 
 
 def _sample(sample: Sample) -> Item:

@@ -7,6 +7,7 @@ not collide.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from xml.sax.saxutils import escape as _escape
 
 from .ink import Circle, Group, Item, Rect, Shape, Sheet
@@ -19,9 +20,10 @@ _ANCHORS = {"middle": "m", "end": "e"}
 _STYLES = {"quiet": "q", "note": "q", "header": "q", "title": "b", "bold": "b"}
 
 
-def render(sheet: Sheet, theme: str = "light") -> str:
-    """Return `sheet` as an SVG document."""
+def render(sheet: Sheet, theme: str = "light", attributes: Mapping[str, str] | None = None) -> str:
+    """Return `sheet` as an SVG document; `attributes` are written on the groups that draw these parts of the scene."""
     prefix = sheet.identity
+    marks = attributes or {}
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" '
         f'viewBox="0 0 {num(sheet.width)} {num(sheet.height)}" role="img" '
@@ -30,7 +32,7 @@ def render(sheet: Sheet, theme: str = "light") -> str:
         f'<desc id="{prefix}-d">{text(sheet.about)}</desc>',
         f"<style>\n{stylesheet(theme, prefix)}\n</style>",
         '<rect class="paper" width="100%" height="100%"/>',
-        *map(drawn, sheet.items),
+        *(drawn(item, marks) for item in sheet.items),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -56,10 +58,10 @@ def text(words: str) -> str:
     return _escape(clean(words), {'"': "&quot;", "'": "&#39;"})
 
 
-def drawn(item: Item) -> str:
+def drawn(item: Item, attributes: Mapping[str, str]) -> str:
     """Return one item as SVG elements."""
     if isinstance(item, Group):
-        return _group(item)
+        return _group(item, attributes)
     if isinstance(item, Word):
         return word(item)
     if isinstance(item, Rect):
@@ -69,10 +71,10 @@ def drawn(item: Item) -> str:
     return _shape(item)
 
 
-def _group(group: Group) -> str:
-    name = f' class="{group.style}"' if group.style else ""
+def _group(group: Group, attributes: Mapping[str, str]) -> str:
+    name = (f' class="{group.style}"' if group.style else "") + attributes.get(group.part, "")
     title = "" if group.title is None else f"<title>{text(group.title)}</title>"
-    inside = [drawn(item) for item in group.items]
+    inside = [drawn(item, attributes) for item in group.items]
     if not name and group.title is None and group.offset is None:
         return "".join(inside)
     if group.offset is None:
