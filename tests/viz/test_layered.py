@@ -61,7 +61,7 @@ def test_long_edges_stand_straight_past_every_row():
     names = ["x", "a", "b", "c", "y"]
     edges = [*itertools.pairwise(names), ("x", "y")]
     found = layers(names, edges, frozenset("x"), frozenset())
-    x = positions(found, dict.fromkeys(found.row, 20.0), GAP)
+    x = positions(found, {**dict.fromkeys(found.row, 14.0), "a": 30.0, "b": 200.0, "c": 80.0}, GAP)
     assert len({x[name] for name in found.chains["x", "y"][1:-1]}) == 1
 
 
