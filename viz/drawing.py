@@ -247,7 +247,7 @@ def _sentence(found: Study, count: int) -> Rich:
     return (
         words.Run(f"{opening}; "),
         *ends[0],
-        words.Run(f" is {number(ratio)} of "),
+        words.Run(f" is {number(ratio)} times "),
         *ends[1],
         words.Run(f" ({number(round(rate, 3))} decades a step)."),
     )

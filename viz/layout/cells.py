@@ -251,7 +251,7 @@ class Step:
             if box.tags:
                 self.out.chips[key] = chip_block(box, self.spots[key])
             x += wide + APART
-        return x - APART + INSIDE
+        return x - APART + 2 * INSIDE
 
     def _gated(self) -> float:
         """Place a cell whose gates hang below a carry lane."""
