@@ -70,7 +70,7 @@ from .ops import (
     strong_zero,
     tanh,
 )
-from .paths import Paths
+from .paths import Flow, dispersion, flow
 from .plan import Function, function
 from .run import Run, run
 
@@ -86,6 +86,7 @@ __all__ = [
     "Elementwise",
     "Explicit",
     "FeedError",
+    "Flow",
     "Function",
     "GradientError",
     "Linear",
@@ -93,7 +94,6 @@ __all__ = [
     "NonFinite",
     "Op",
     "Parameter",
-    "Paths",
     "Run",
     "Scope",
     "ShapeError",
@@ -105,6 +105,7 @@ __all__ = [
     "cos",
     "cross_entropy",
     "describe",
+    "dispersion",
     "dot",
     "dropout",
     "dropout_mask",
@@ -114,6 +115,7 @@ __all__ = [
     "erf",
     "exp",
     "expm1",
+    "flow",
     "function",
     "functions",
     "gelu",

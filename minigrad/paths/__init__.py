@@ -13,7 +13,10 @@ from .algebras import (
     Weights,
     join_rows,
 )
+from .flow import Flow, Part, Use, flow
+from .measure import dispersion
 from .sweep import Algebra, Paths, passes, sweep
+from .top import Path, Ranking
 
 __all__ = [
     "Algebra",
@@ -21,13 +24,20 @@ __all__ = [
     "Cotangents",
     "Count",
     "Entropy",
+    "Flow",
     "MaxProduct",
+    "Part",
+    "Path",
     "Paths",
     "Polynomials",
+    "Ranking",
     "Reach",
     "Rows",
     "Tangents",
+    "Use",
     "Weights",
+    "dispersion",
+    "flow",
     "join_rows",
     "passes",
     "sweep",
