@@ -22,10 +22,9 @@ from minigrad.derivative import Edge
 from minigrad.node import Array
 from minigrad.ops import Stacked
 from minigrad.paths import Cotangents, Paths, Polynomials, Reach, Rows, Tangents, join_rows, sweep
+from minigrad.paths.measure import Floats, directions, largest, norms
 
 from .unroll import Unrolled
-
-Floats = NDArray[np.float64]
 
 # Rows handled at once where contributions must be written out: bounds the memory, not the result.
 _CHUNK_BYTES = 1 << 26
@@ -103,6 +102,7 @@ class Table:
         """`gradient[t][k]` is the contribution itself, in the shape of the source; made when asked for."""
         return self._gradients
 
+    @np.errstate(all="ignore")
     def by_lag(self) -> dict[int, Lag]:
         """The contributions summed by lag t - k, for every lag that has a path.
 
@@ -124,9 +124,9 @@ class Table:
                     sums[lag] += contribution
                 else:
                     sums[lag] = contribution.copy()
-        direction = _direction(self.total)
+        direction = directions([self.total])[0]
         return {
-            lag: Lag(sums[lag], float(_norms(sums[lag][None])[0]), float(np.vdot(sums[lag], direction)))
+            lag: Lag(sums[lag], float(norms(sums[lag][None])[0]), float(np.vdot(sums[lag], direction)))
             for lag in sorted(sums)
         }
 
@@ -136,8 +136,8 @@ class Table:
         gradient = mg.grad(loss, self.source)
         leaves = {node: self._values[node] for node in mg.walk(loss) if not node.args}
         reference = mg.run(gradient, leaves)[gradient]
-        difference = _largest(self.total - reference)
-        scale = _largest(reference)
+        difference = largest(self.total - reference)
+        scale = largest(reference)
         name = self.source.name or "source"
         return Proof(int(self.present.sum()), difference, difference / scale if scale else difference, name)
 
@@ -174,9 +174,10 @@ class Table:
                 part = cotangents.along(edge, part)
             yield Rows(rows.start + first, part.value)
 
+    @np.errstate(all="ignore")
     def _fill(self) -> None:
         cotangents, tangents = Cotangents(self._values), Tangents(self._values)
-        direction = _direction(self._whole())
+        direction = directions([self._whole()])[0]
         bits = {loss: sum(1 << t for t, other in enumerate(self.losses) if other is loss) for loss in self.losses}
         reached = dict(sweep(self._paths, Reach(), {loss: bits[loss] for loss in self._paths.out if loss in bits}))
         waiting = Counter(use.step for use in self._uses.values())
@@ -200,7 +201,7 @@ class Table:
             parts.setdefault(use.step, []).extend(self._written(use, rows))
             if not waiting[use.step]:
                 joined = join_rows(parts.pop(use.step))
-                self.norm[joined.start : joined.stop, use.step] = _norms(joined.stack)
+                self.norm[joined.start : joined.stop, use.step] = norms(joined.stack)
 
     def _whole(self) -> Array:
         """The whole gradient, by one sweep with all losses seeded alike."""
@@ -215,7 +216,7 @@ class Table:
     def _norms_of_use(self, use: _Use, rows: Rows) -> Floats:
         factor = use.factor(self._values)
         if factor is None:
-            return np.concatenate([_norms(part.stack) for part in self._written(use, rows)])
+            return np.concatenate([norms(part.stack) for part in self._written(use, rows)])
         other, flipped = factor
         return _product_norms(other, np.swapaxes(rows.stack, 1, 2) if flipped else rows.stack)
 
@@ -253,6 +254,7 @@ class Contributions(Sequence[Array]):
     def __len__(self) -> int:
         return self._table.steps
 
+    @np.errstate(all="ignore")
     def __getitem__(self, k: Any) -> Any:
         if isinstance(k, slice):
             return [self[i] for i in range(len(self))[k]]
@@ -384,30 +386,4 @@ def _product_norms(other: Array, stack: Array) -> Floats:
     """|other @ member| for each member of the stack. The triangular factor of `other` stands for it where smaller."""
     if other.shape[0] > other.shape[1] and np.isfinite(other).all():
         other = np.asarray(np.linalg.qr(other, mode="r"))
-    return _norms(np.matmul(other, stack))
-
-
-def _norms(stack: Array) -> Floats:
-    """The Frobenius norm of each member, right down to the smallest numbers: squares of 1e-200 would be 0."""
-    members = np.reshape(stack, (len(stack), -1))
-    limits = np.finfo(members.dtype)
-    squares = np.einsum("ij,ij->i", members, members)
-    norms: Floats = np.sqrt(squares.astype(float))
-    for row in np.flatnonzero(~((squares > limits.tiny / limits.eps**2) & (squares < limits.max * limits.eps))):
-        scale = _largest(members[row])
-        norms[row] = scale * np.linalg.norm(members[row] / scale) if 0 < scale < np.inf else scale
-    return norms
-
-
-def _direction(gradient: Array) -> Floats:
-    """g / |g|^2, whose inner product with a part of g is that part's share; NaN where g is 0."""
-    scale = _largest(gradient)
-    if scale == 0:
-        return np.full(gradient.shape, np.nan)
-    unit = gradient.astype(float) / scale
-    result: Floats = unit / np.vdot(unit, unit) / scale
-    return result
-
-
-def _largest(array: Array) -> float:
-    return float(np.max(np.abs(array), initial=0.0))
+    return norms(np.matmul(other, stack))
