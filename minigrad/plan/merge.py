@@ -1,0 +1,108 @@
+"""Passes that only remove: equal terms are computed once, views of views become one, constants are folded.
+
+None of them changes a bit of any value.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..node import Array
+from .terms import VIEWS, Graph, Rewriter, Term
+
+# Constants above this many bytes are not compared with each other, nor is a larger one made by folding.
+_SMALL = 1 << 16
+
+
+def merge(graph: Graph) -> Graph:
+    """One term for all terms of the same op, parameters and arguments. Inputs and parameters are never merged."""
+    seen: dict[Any, Term] = {}
+
+    def rule(term: Term, old: Term) -> Term:
+        key = _key(term)
+        if key is None:
+            return term
+        return seen.setdefault(key, term)
+
+    return Rewriter().run(graph, rule)
+
+
+def _key(term: Term) -> Any:
+    if term.leaf is not None:
+        value = constant_value(term)
+        if value is None or value.nbytes > _SMALL:
+            return None
+        return "constant", value.shape, value.dtype, value.tobytes()
+    key = (term.op, term.args, tuple(term.params.items()), term.dtype)
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def tidy(graph: Graph) -> Graph:
+    """Views that undo each other, or that change nothing, are taken out."""
+
+    def rule(term: Term, old: Term) -> Term:
+        if term.op not in VIEWS or term.dtype != term.args[0].dtype:
+            return term
+        inner = term.args[0]
+        if term.op == "transpose":
+            return _transposed(term, inner)
+        if term.op == "reshape" and inner.op == "reshape":
+            inner = inner.args[0]
+        same = term.shape == inner.shape and term.op != "slice"
+        if same:
+            return inner
+        return term if inner is term.args[0] else term.with_args((inner,))
+
+    return Rewriter().run(graph, rule)
+
+
+def _transposed(term: Term, inner: Term) -> Term:
+    axes = term.params["axes"]
+    if inner.op == "transpose":
+        axes = tuple([inner.params["axes"][axis] for axis in axes])
+        inner = inner.args[0]
+    if axes == tuple(range(len(axes))):
+        return inner
+    if inner is term.args[0]:
+        return term
+    return Term("transpose", (inner,), {"axes": axes}, term.shape, term.dtype, kernel=term.kernel, of=term.of)
+
+
+def fold(graph: Graph) -> Graph:
+    """What depends on constants alone is computed now, by the op's own kernel."""
+    from ..ops.leaves import constant
+
+    known: dict[Term, Array] = {}
+
+    def rule(term: Term, old: Term) -> Term:
+        value = constant_value(term)
+        if value is not None:
+            known[term] = value
+            return term
+        if term.kernel is None or not term.args or any(arg not in known for arg in term.args):
+            return term
+        if term.nbytes > _SMALL and term.op not in VIEWS:
+            return term
+        with np.errstate(all="ignore"):
+            computed = np.asarray(term.kernel(*[known[arg] for arg in term.args], **term.params))
+        if term.op in VIEWS:
+            known[term] = computed
+            return term
+        leaf = Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), of=term.of)
+        known[leaf] = computed
+        return leaf
+
+    return Rewriter().run(graph, rule)
+
+
+def constant_value(term: Term) -> Array | None:
+    """The value of a constant leaf; None for every other term."""
+    if term.leaf is None or term.leaf.op.name != "constant":
+        return None
+    return term.leaf._value

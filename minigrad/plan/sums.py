@@ -1,0 +1,137 @@
+"""The joins of backpropagation, `add_n` of many like terms, as one call.
+
+* a sum of T matrix products is one product over the joined inner axis;
+* a sum of T reductions is one reduction;
+* a sum of transposes is the transpose of the sum, likewise for reshapes;
+* a sum of disjoint `place`s is a concatenation, written in place.
+
+Sums are reordered, so values agree to rounding. Where 0 and -0 were summed, the zero may keep its sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .terms import Graph, Rewriter, Term, uses
+
+# Joining fewer products or reductions than this gains nothing.
+_FEW = 3
+
+
+class _Part(NamedTuple):
+    """An argument of a sum: the term, and the one it was before this pass (whose uses are counted)."""
+
+    term: Term
+    old: Term
+
+
+def sums(graph: Graph) -> Graph:
+    """Rewrite every `add_n` that has several arguments of one kind which are used nowhere else."""
+    join = _Join({term for term, count in uses(graph).items() if count == 1})
+
+    def rule(term: Term, old: Term) -> Term:
+        if term.op != "add_n":
+            return term
+        return join.total(term, [_Part(*pair) for pair in zip(term.args, old.args, strict=True)])
+
+    return join.rewriter.run(graph, rule)
+
+
+class _Join:
+    def __init__(self, alone: set[Term]) -> None:
+        self.alone = alone
+        self.rewriter = Rewriter()
+
+    def total(self, whole: Term, parts: Sequence[_Part]) -> Term:
+        """The sum of the parts, as few calls as can be; `whole` is the sum as it was."""
+        kinds: dict[Any, list[_Part]] = {}
+        for place, part in enumerate(parts):
+            kinds.setdefault(self._kind(part) or place, []).append(part)
+        if len(kinds) == len(parts):
+            return whole
+        left: list[Term] = []
+        for kind, members in kinds.items():
+            joined = self._joined(whole, kind, members) if isinstance(kind, tuple) else None
+            left += [part.term for part in members] if joined is None else [joined]
+        if len(left) == len(parts):
+            return whole
+        return left[0] if len(left) == 1 else self.rewriter.make(whole, "add_n", left, whole.shape)
+
+    def _kind(self, part: _Part) -> tuple[Any, ...] | None:
+        """What parts must have in common to be joined; None for a part that stays alone."""
+        term, old = part
+        if old not in self.alone or term.op != old.op or not term.args:
+            return None
+        first = term.args[0]
+        if term.op in ("transpose", "reshape"):
+            # Only worth it where what is inside can be joined itself.
+            inside = self._kind(_Part(first, old.args[0]))
+            return None if inside is None else (term.op, first.shape, tuple(term.params.values()), inside)
+        if term.op == "matmul" and len(first.shape) == len(term.args[1].shape) == 2:
+            return "matmul", first.shape, first.dtype, term.args[1].shape, term.args[1].dtype
+        if term.op == "sum" and first.dtype == term.dtype:
+            return "sum", first.shape, term.params["axes"], term.params["keepdims"]
+        if term.op == "place" and first.dtype == term.dtype:
+            return ("place",)
+        return None
+
+    def _joined(self, whole: Term, kind: tuple[Any, ...], parts: list[_Part]) -> Term | None:
+        if kind[0] == "place":
+            return assemble(self.rewriter, whole, [part.term for part in parts])
+        if len(parts) < _FEW:
+            return None
+        first = parts[0].term
+        if kind[0] in ("transpose", "reshape"):
+            inner = [_Part(part.term.args[0], part.old.args[0]) for part in parts]
+            inside = self.rewriter.make(whole, "add_n", [part.term for part in inner], inner[0].term.shape)
+            made = self.rewriter.make(whole, first.op, [self.total(inside, inner)], whole.shape, **first.params)
+            made.kernel = first.kernel
+            return made
+        if kind[0] == "sum":
+            return self.rewriter.make(whole, "sum_n", [p.term.args[0] for p in parts], whole.shape, **first.params)
+        factors = [factor for part in parts for factor in part.term.args]
+        return self.rewriter.make(whole, "matmul_n", factors, whole.shape)
+
+
+def assemble(rewriter: Rewriter, whole: Term, places: Sequence[Term]) -> Term | None:
+    """The sum of `place`s that do not overlap, or None if they may.
+
+    They must agree on every axis but one, on which their spans are disjoint.
+    """
+    if len(places) < 2:
+        return None
+    spans = [_spans(place) for place in places]
+    if any(span is None for span in spans):
+        return None
+    known = [span for span in spans if span is not None]
+    differing = {axis for span in known for axis, pair in enumerate(span) if pair != known[0][axis]}
+    if len(differing) != 1:
+        return None
+    axis = differing.pop()
+    order = sorted(range(len(places)), key=lambda k: known[k][axis])
+    reached = 0
+    for k in order:
+        start, stop = known[k][axis]
+        if start < reached:
+            return None
+        reached = max(reached, stop)
+    covered = all(
+        sum(stop - start for start, stop in {span[a] for span in known}) == size for a, size in enumerate(whole.shape)
+    )
+    indices = tuple([places[k].params["index"] for k in order])
+    pieces = [places[k].args[0] for k in order]
+    return rewriter.make(whole, "assemble", pieces, whole.shape, indices=indices, covered=covered)
+
+
+def _spans(place: Term) -> tuple[tuple[int, int], ...] | None:
+    """What the place covers, a (start, stop) an axis; None where it steps."""
+    spans = []
+    for entry in place.params["index"]:
+        if isinstance(entry, int):
+            spans.append((entry, entry + 1))
+        elif entry[2] == 1:
+            spans.append((entry[0], max(entry[0], entry[1])))
+        else:
+            return None
+    return tuple(spans)

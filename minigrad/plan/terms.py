@@ -1,0 +1,165 @@
+"""The plan's own picture of a graph: `Term`s, which passes may rewrite freely, where `Node`s are immutable and carry
+source lines and scopes that a plan has no use for.
+
+A `Graph` lists its terms in a topological order. Every pass is a function from graph to graph; most are written as a
+rule for one term, applied in order by `rewrite`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..node import Node, Shape
+
+# Ops that only rename elements: their value is a view of their argument's.
+VIEWS = frozenset({"transpose", "reshape", "slice", "broadcast_to"})
+
+
+class Term:
+    """One value of a plan: `op` (a name) of `args`; leaves have the node they stand for.
+
+    `kernel` computes the value on arrays, and is the fallback for every op that has no faster spelling. `of` is the
+    name of the op that a gradient term differentiates, else None: it tells forward from backward.
+    """
+
+    __slots__ = ("args", "dtype", "kernel", "leaf", "of", "op", "params", "shape")
+
+    def __init__(
+        self,
+        op: str,
+        args: tuple[Term, ...],
+        params: dict[str, Any],
+        shape: Shape,
+        dtype: np.dtype[Any],
+        *,
+        kernel: Callable[..., Any] | None = None,
+        leaf: Node | None = None,
+        of: str | None = None,
+    ) -> None:
+        self.op = op
+        self.args = args
+        self.params = params
+        self.shape = shape
+        self.dtype = dtype
+        self.kernel = kernel
+        self.leaf = leaf
+        self.of = of
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        total = 1
+        for length in self.shape:
+            total *= length
+        return total
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the value, stored densely."""
+        return self.size * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"<{self.op} {self.shape} of {', '.join(arg.op for arg in self.args)}>"
+
+    def with_args(self, args: tuple[Term, ...]) -> Term:
+        """The same op on other arguments of the same shapes."""
+        return Term(self.op, args, self.params, self.shape, self.dtype, kernel=self.kernel, leaf=self.leaf, of=self.of)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Terms in a topological order, and which of them are the outputs.
+
+    `guarded` are the leaves whose magnitudes a pass relied on: a plan checks them at each call.
+    """
+
+    terms: list[Term]
+    outputs: list[Term]
+    guarded: frozenset[Node] = field(default_factory=frozenset)
+
+
+def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node]) -> Graph:
+    """The terms of the nodes `order` (arguments first); `inputs` become leaves whatever they are."""
+    cut = set(inputs)
+    made: dict[Node, Term] = {}
+    for node in order:
+        of = None if node.of is None else node.of.op.name
+        if node in cut or not node.args:
+            made[node] = Term("leaf", (), {}, node.shape, node.dtype, leaf=node, of=of)
+        else:
+            args = tuple([made[arg] for arg in node.args])
+            made[node] = Term(node.op.name, args, node.params, node.shape, node.dtype, kernel=node.op.kernel, of=of)
+    return Graph(list(made.values()), [made[node] for node in outputs])
+
+
+# What stands for a term: called with the term on its new arguments, and with the old term.
+Rule = Callable[[Term, Term], Term]
+
+
+class Rewriter:
+    """Applies a rule to every term in order. Rules make the terms they need with `make`, arguments first."""
+
+    def __init__(self) -> None:
+        self.terms: list[Term] = []
+
+    def make(self, like: Term, op: str, args: Sequence[Term], shape: Shape, **params: Any) -> Term:
+        """A new term with the dtype and origin of `like`."""
+        return self.add(Term(op, tuple(args), params, shape, like.dtype, kernel=KERNELS.get(op), of=like.of))
+
+    def add(self, term: Term) -> Term:
+        """Take a term in."""
+        self.terms.append(term)
+        return term
+
+    def run(self, graph: Graph, rule: Rule) -> Graph:
+        """The graph with `rule(term, old)` in the place of each old term; the term's arguments are rewritten already."""
+        made: dict[Term, Term] = {}
+        for old in graph.terms:
+            args = tuple([made[arg] for arg in old.args])
+            term = old if args == old.args else old.with_args(args)
+            new = rule(term, old)
+            if new is term:
+                self.terms.append(term)
+            made[old] = new
+        return alive(self.terms, [made[term] for term in graph.outputs], graph.guarded)
+
+
+def alive(terms: list[Term], outputs: list[Term], guarded: frozenset[Node]) -> Graph:
+    """The graph without the terms that no output needs."""
+    needed = set(outputs)
+    kept = []
+    for term in reversed(terms):
+        if term in needed:
+            kept.append(term)
+            needed.update(term.args)
+    return Graph(kept[::-1], outputs, guarded)
+
+
+def uses(graph: Graph) -> dict[Term, int]:
+    """How many times each term is used, as an argument or an output."""
+    count = dict.fromkeys(graph.terms, 0)
+    for term in graph.terms:
+        for arg in term.args:
+            count[arg] += 1
+    for term in graph.outputs:
+        count[term] += 1
+    return count
+
+
+def bases(graph: Graph) -> dict[Term, Term]:
+    """Each term's base: the term whose storage a view shows, or the term itself if it is no view."""
+    base: dict[Term, Term] = {}
+    for term in graph.terms:
+        base[term] = base[term.args[0]] if term.op in VIEWS else term
+    return base
+
+
+# Kernels of the ops that passes introduce; the others come with their node.
+KERNELS: dict[str, Callable[..., Any]] = {
+    "add": np.add,
+    "mul": np.multiply,
+}
