@@ -1,18 +1,95 @@
-"""A graph as a flat plan: one call a node, values dropped after their last use, peak memory known before it runs."""
+"""`function`: a graph compiled into a plan of NumPy calls, the fast path beside the reference interpreter `run`.
+
+The way from nodes to calls, a module each:
+
+    terms      the graph in a form that passes may rewrite
+    passes     rewriting it: merge, fold, sums, mirror, regroup, widen
+    schedule   groups of like, independent terms, in order of execution (roles finds the recurrences)
+    layout     where every value lies, so that joining values costs nothing
+    lower      the NumPy calls (kernels, products), as few as the layout allows
+    memory     buffers that are never in use together share memory
+    program    the calls as a Python function, its loops rolled up
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..node import Array, Node, walk
-from ..run import fit, leaf_value
+from ..run import fit, leaf_value, run
+from .bounds import ORDINARY
+from .layout import Layout
+from .lower import Lowering
+from .memory import pack
+from .merge import constant_value
+from .passes import PASSES, rewritten
+from .program import Program
+from .schedule import schedule
+from .terms import Graph, from_nodes
 
-# (kernel, params, the places of the arguments, the place of the result, the places free after this call)
-_Step = tuple[Callable[..., Any], dict[str, Any], tuple[int, ...], int, tuple[int, ...]]
+
+class _Plan:
+    """One compiled form of a graph: a program and the memory it runs in.
+
+    A workspace belongs to one call at a time; calls that overlap, in threads or nested, get workspaces of their own.
+    """
+
+    def __init__(self, graph: Graph, passes: Collection[str]) -> None:
+        self.guarded = tuple(graph.guarded)
+        groups = schedule(graph, "batch" in passes)
+        layout = Layout(graph, groups, in_place="in_place" in passes, slabs="slabs" in passes)
+        lowering = Lowering(graph, layout)
+        lowering.write(groups, graph.outputs)
+        calls = lowering.calls.calls
+        leaves = [term for term in graph.terms if term.leaf is not None]
+        self._outputs = [lowering.operand(term) for term in graph.outputs]
+        fixed = {layout.view[term].buffer for term in leaves if constant_value(term) is not None}
+        self._memory = pack(
+            calls,
+            layout.size,
+            [layout.view[term].buffer for term in leaves],
+            [*fixed, *(operand.view.buffer for operand in self._outputs)],
+            share="share" in passes,
+        )
+        self._leaves = [(term, lowering.operand(term)) for term in leaves]
+        self.program = Program(calls, self._memory)
+        self.nbytes = self._memory.nbytes
+        self._spare: list[_Workspace] = []
+
+    def __call__(self, values: Mapping[Node, Array]) -> list[Array]:
+        try:
+            workspace = self._spare.pop()
+        except IndexError:
+            workspace = self._workspace()
+        for node, place in workspace.fed:
+            place[...] = values[node]
+        workspace.run()
+        results = [np.array(place) for place in workspace.outputs]
+        self._spare.append(workspace)
+        return results
+
+    def _workspace(self) -> _Workspace:
+        block = np.empty(self.nbytes + 64, np.uint8)
+        windows = self.program.windows(block)
+        fed = []
+        for term, operand in self._leaves:
+            value = constant_value(term)
+            if value is None:
+                assert term.leaf is not None
+                fed.append((term.leaf, windows.array(operand)))
+            else:
+                windows.array(operand)[...] = value
+        return _Workspace(fed, self.program.bind(windows), [windows.array(operand) for operand in self._outputs])
+
+
+class _Workspace(NamedTuple):
+    fed: list[tuple[Node, Array]]
+    run: Callable[[], None]
+    outputs: list[Array]
 
 
 class Function:
@@ -20,60 +97,62 @@ class Function:
 
     Attributes:
         inputs: the nodes whose values the call takes, in order.
-        peak_bytes: the most memory that computed values take at one time, in bytes, inputs and parameters apart.
+        passes: the names of the passes that made the plan.
+        peak_bytes: the memory that a call works in, known before it runs: copies of inputs and parameters, every
+            intermediate value, and the results.
+        source: the Python that runs, for reading.
     """
 
-    def __init__(self, inputs: Sequence[Node], outputs: Any) -> None:
+    def __init__(self, inputs: Sequence[Node], outputs: Any, passes: Collection[str] = PASSES) -> None:
+        unknown = [name for name in passes if name not in PASSES]
+        if unknown:
+            raise ValueError(f"function: no pass is called {unknown[0]!r}; there are {', '.join(PASSES)}")
         self.inputs = tuple(inputs)
+        self.passes = tuple(name for name in PASSES if name in passes)
         self._outputs = outputs
         self._targets = _flatten(outputs)
         order = list(walk(self._targets))[::-1]
-        self._place = {node: place for place, node in enumerate(order)}
-        self._leaves = [node for node in order if not node.args and node not in set(self.inputs)]
-        self._plan, self.peak_bytes = self._schedule(order)
+        self._graph = from_nodes(order, self.inputs, self._targets)
+        self._leaves = [term.leaf for term in self._graph.terms if term.leaf is not None]
+        self._held = [leaf for leaf in self._leaves if leaf not in set(self.inputs)]
+        self._plan = _Plan(rewritten(self._graph, self.passes), self.passes)
+        self._careful: _Plan | None = None
+        self.peak_bytes = self._plan.nbytes + sum(target.size * target.dtype.itemsize for target in self._targets)
 
-    def _schedule(self, order: list[Node]) -> tuple[list[_Step], int]:
-        place = self._place
-        keep = {place[node] for node in self._targets}
-        last_use: dict[int, int] = {}
-        for node in order:
-            for arg in node.args:
-                last_use[place[arg]] = place[node]
-        plan: list[_Step] = []
-        live = peak = 0
-        for node in order:
-            if not node.args or node in self.inputs:
-                continue
-            args = tuple(place[arg] for arg in node.args)
-            freed = tuple(sorted({a for a in args if last_use[a] == place[node] and a not in keep}))
-            plan.append((node.op.kernel, node.params, args, place[node], freed))
-            live += _bytes(node)
-            peak = max(peak, live)
-            live -= sum(_bytes(order[a]) for a in freed if order[a].args)
-        return plan, peak
+    @property
+    def source(self) -> str:
+        """The Python that runs: NumPy functions on numbered windows of one block of memory."""
+        return self._plan.program.source
 
     def __call__(self, *arrays: ArrayLike) -> Any:
         if len(arrays) != len(self.inputs):
             raise TypeError(f"function: expects {len(self.inputs)} arrays, one an input, got {len(arrays)}")
-        values: list[Any] = [None] * len(self._place)
-        for leaf in self._leaves:
-            values[self._place[leaf]] = leaf_value(leaf)
-        for node, array in zip(self.inputs, arrays, strict=True):
-            if node in self._place:
-                values[self._place[node]] = fit(node, array)
+        values = {node: fit(node, array) for node, array in zip(self.inputs, arrays, strict=True)}
+        if any(value.dtype.kind == "c" for value in values.values()):
+            computed = run(self._targets, values)
+            return _unflatten(self._outputs, [np.array(computed[node]) for node in self._targets])
+        for leaf in self._held:
+            values[leaf] = leaf_value(leaf)
         with np.errstate(all="ignore"):
-            for kernel, params, args, result, freed in self._plan:
-                values[result] = kernel(*[values[a] for a in args], **params)
-                for place in freed:
-                    values[place] = None
-        results = {node: np.array(values[self._place[node]]) for node in self._targets}
-        return _unflatten(self._outputs, results)
+            return _unflatten(self._outputs, self._choose(values)(values))
+
+    def _choose(self, values: Mapping[Node, Array]) -> _Plan:
+        """The plan, or one without regrouped products where a number is too large to prove them equal."""
+        for leaf in self._plan.guarded:
+            # Written so that NaN, which nothing is smaller than, counts as too large.
+            if not np.abs(values[leaf]).max(initial=0) <= ORDINARY:
+                if self._careful is None:
+                    passes = [name for name in self.passes if name != "regroup_products"]
+                    self._careful = _Plan(rewritten(self._graph, passes), passes)
+                return self._careful
+        return self._plan
 
 
-def function(inputs: Node | Sequence[Node], outputs: Any) -> Function:
+def function(inputs: Node | Sequence[Node], outputs: Any, *, passes: Collection[str] = PASSES) -> Function:
     """Compile `outputs` (a node, or a list, tuple or dict of nodes) into a function of `inputs`.
 
     Parameters that are not inputs are read at each call. The results are fresh arrays in the structure of `outputs`.
+    `passes` names the passes to use, all by default; results are those of `run`, to rounding, whichever are used.
 
     >>> import minigrad as mg
     >>> x = mg.input((2,))
@@ -81,11 +160,7 @@ def function(inputs: Node | Sequence[Node], outputs: Any) -> Function:
     >>> f([1.0, 3.0])
     {'square': array([1., 9.])}
     """
-    return Function([inputs] if isinstance(inputs, Node) else list(inputs), outputs)
-
-
-def _bytes(node: Node) -> int:
-    return int(np.prod(node.shape)) * node.dtype.itemsize
+    return Function([inputs] if isinstance(inputs, Node) else list(inputs), outputs, passes)
 
 
 def _flatten(outputs: Any) -> list[Node]:
@@ -98,9 +173,9 @@ def _flatten(outputs: Any) -> list[Node]:
     return members
 
 
-def _unflatten(outputs: Any, results: dict[Node, Array]) -> Any:
+def _unflatten(outputs: Any, results: list[Array]) -> Any:
     if isinstance(outputs, Node):
-        return results[outputs]
+        return results[0]
     if isinstance(outputs, Mapping):
-        return {key: results[node].copy() for key, node in outputs.items()}
-    return type(outputs)(results[node].copy() for node in outputs)
+        return dict(zip(outputs, results, strict=True))
+    return type(outputs)(results)

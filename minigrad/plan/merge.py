@@ -45,33 +45,24 @@ def _key(term: Term) -> Any:
 
 def tidy(graph: Graph) -> Graph:
     """Views that undo each other, or that change nothing, are taken out."""
+    rewriter = Rewriter()
 
     def rule(term: Term, old: Term) -> Term:
-        if term.op not in VIEWS or term.dtype != term.args[0].dtype:
+        if term.op not in ("transpose", "reshape", "broadcast_to"):
             return term
-        inner = term.args[0]
-        if term.op == "transpose":
-            return _transposed(term, inner)
-        if term.op == "reshape" and inner.op == "reshape":
+        inner, params = term.args[0], term.params
+        if inner.op == term.op:
+            if term.op == "transpose":
+                params = {"axes": tuple([inner.params["axes"][axis] for axis in params["axes"]])}
             inner = inner.args[0]
-        same = term.shape == inner.shape and term.op != "slice"
-        if same:
+        nothing = params["axes"] == tuple(range(len(term.shape))) if term.op == "transpose" else inner.shape == term.shape
+        if nothing:
             return inner
-        return term if inner is term.args[0] else term.with_args((inner,))
+        if inner is term.args[0]:
+            return term
+        return rewriter.add(Term(term.op, (inner,), params, term.shape, term.dtype, kernel=term.kernel, of=term.of))
 
-    return Rewriter().run(graph, rule)
-
-
-def _transposed(term: Term, inner: Term) -> Term:
-    axes = term.params["axes"]
-    if inner.op == "transpose":
-        axes = tuple([inner.params["axes"][axis] for axis in axes])
-        inner = inner.args[0]
-    if axes == tuple(range(len(axes))):
-        return inner
-    if inner is term.args[0]:
-        return term
-    return Term("transpose", (inner,), {"axes": axes}, term.shape, term.dtype, kernel=term.kernel, of=term.of)
+    return rewriter.run(graph, rule)
 
 
 def fold(graph: Graph) -> Graph:
@@ -79,6 +70,7 @@ def fold(graph: Graph) -> Graph:
     from ..ops.leaves import constant
 
     known: dict[Term, Array] = {}
+    rewriter = Rewriter()
 
     def rule(term: Term, old: Term) -> Term:
         value = constant_value(term)
@@ -94,11 +86,11 @@ def fold(graph: Graph) -> Graph:
         if term.op in VIEWS:
             known[term] = computed
             return term
-        leaf = Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), of=term.of)
+        leaf = rewriter.add(Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), of=term.of))
         known[leaf] = computed
         return leaf
 
-    return Rewriter().run(graph, rule)
+    return rewriter.run(graph, rule)
 
 
 def constant_value(term: Term) -> Array | None:

@@ -1,0 +1,120 @@
+"""How each elementwise op is computed into its place: by ufuncs with `out`, in as few passes as its kernel makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .calls import Calls, Operand, number
+from .terms import KERNELS, Term
+from .view import coalesced
+
+_Writer = Callable[[Calls, Sequence[Operand], Operand], None]
+
+
+def write_elementwise(calls: Calls, term: Term, lead: int, args: Sequence[Operand], out: Operand) -> None:
+    """`out = op(*args)`; every window has the shape of `out` already."""
+    views = coalesced([*(arg.view for arg in args), out.view])
+    flat = [Operand(view, arg.dtype) for view, arg in zip(views, (*args, out), strict=True)]
+    args, out = flat[:-1], flat[-1]
+    writer = ELEMENTWISE.get(term.op)
+    floats = out.dtype.kind == "f" and all(arg.dtype == out.dtype for arg in args)
+    if writer is not None and (floats or term.op in _ANY_DTYPE):
+        writer(calls, args, out)
+    elif isinstance(term.kernel, np.ufunc):
+        calls.add(term.kernel, *args, out)
+    else:
+        kernel = KERNELS.get(term.op, term.kernel)
+        assert kernel is not None
+        calls.kernel(term.op, kernel, term.params, out, args)
+
+
+def _add_n(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    calls.add(np.add, args[0], args[1], out)
+    for arg in args[2:]:
+        calls.add(np.add, out, arg, out)
+
+
+def _sigmoid(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    calls.add(np.negative, args[0], out)
+    _mirrored(calls, [out], out)
+
+
+def _mirrored(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    one = number(1, out.dtype)
+    calls.add(np.exp, args[0], out)
+    calls.add(np.add, out, one, out)
+    calls.add(np.true_divide, one, out, out, name="divide")
+
+
+def _slope(scale: int) -> _Writer:
+    def write(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+        # e / (1 + e)^2 with e = exp(-scale |x|), times scale^2: see the kernels of sech2 and sigmoid_slope.
+        r = calls.scratch(out.view.shape, out.dtype)
+        calls.add(np.abs, args[0], out)
+        if scale == 1:
+            calls.add(np.negative, out, out)
+        else:
+            calls.add(np.multiply, out, number(-scale, out.dtype), out)
+        calls.add(np.exp, out, out)
+        calls.add(np.add, out, number(1, out.dtype), r)
+        calls.add(np.true_divide, number(scale, out.dtype), r, r, name="divide")
+        calls.add(np.multiply, out, r, out)
+        calls.add(np.multiply, out, r, out)
+
+    return write
+
+
+def _relu(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    calls.add(np.maximum, args[0], number(0, out.dtype), out)
+
+
+def _step(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    calls.add(np.heaviside, args[0], number(0, out.dtype), out)
+
+
+def _compare(ufunc: np.ufunc) -> _Writer:
+    def write(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+        calls.add(ufunc, *args, out)
+
+    return write
+
+
+def _where(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    if args[0].dtype != np.dtype(bool):
+        calls.kernel("where", np.where, {}, out, args)
+        return
+    calls.add(np.copyto, out, args[2])
+    calls.add(np.copyto, out, args[1], "same_kind", args[0])
+
+
+def _cast(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    calls.add(_store_as, out, args[0], name="copyto_unsafe")
+
+
+_store_as = partial(np.copyto, casting="unsafe")
+_COMPARISONS = {
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "equal": np.equal,
+    "not_equal": np.not_equal,
+}
+ELEMENTWISE: dict[str, _Writer] = {
+    "add_n": _add_n,
+    "sigmoid": _sigmoid,
+    "sigmoid_mirrored": _mirrored,
+    "sigmoid_slope": _slope(1),
+    "sech2": _slope(2),
+    "relu": _relu,
+    "step": _step,
+    "where": _where,
+    "cast": _cast,
+    **{name: _compare(ufunc) for name, ufunc in _COMPARISONS.items()},
+}
+# Writers that are right whatever the dtypes; the others are for floats of one dtype.
+_ANY_DTYPE = frozenset({"add_n", "where", "cast", *_COMPARISONS})

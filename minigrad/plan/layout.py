@@ -1,0 +1,216 @@
+"""Where every value lies, chosen so that joining values costs nothing.
+
+Three ideas, in order:
+
+* a piece of a concatenation is computed inside it; an operand that nobody else needs is computed where its user's result
+  will be (in place);
+* values that one call wants side by side (the hidden states of all steps, say) are rows of one slab;
+* whatever is left has a buffer of its own.
+
+Nothing here affects what is computed, and no call depends on a wish having come true: lowering looks at where the
+values ended up and cuts its calls to fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .schedule import Group
+from .terms import VIEWS, Graph, Term, bases, uses
+from .view import View, dense
+
+# Ops whose result may overwrite these arguments: every element is read before it is written.
+IN_PLACE: dict[str, int] = dict.fromkeys(
+    ("add", "sub", "mul", "div", "maximum", "add_n", "power"), 2
+) | dict.fromkeys(
+    ("neg", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "sigmoid", "sigmoid_mirrored", "relu", "abs"), 1
+)
+
+
+class Layout:
+    """`view[term]` says where each term lies; `size[buffer]` how many bytes each buffer has.
+
+    `copied` are the views of the graph that strides cannot express, and have to be copied.
+    """
+
+    def __init__(self, graph: Graph, groups: Sequence[Group], *, in_place: bool = True, slabs: bool = True) -> None:
+        self.base = bases(graph)
+        self.count = uses(graph)
+        self.position = {term: k for k, term in enumerate(term for group in groups for term in group)}
+        self.view: dict[Term, View] = {}
+        self.size: list[int] = []
+        self.copied: set[Term] = set()
+        self.free: set[Term] = set()
+        self._parent: dict[Term, tuple[Term, tuple[object, ...] | None]] = {}
+        self._slab: dict[Term, tuple[list[Term], int]] = {}
+        if slabs:
+            self._nest_pieces(graph)
+        if in_place:
+            self._nest_operands(graph)
+        self._root = {}
+        for term in reversed(graph.terms):
+            parent = self._parent.get(term)
+            self._root[term] = self._root[parent[0]] if parent else term
+        if slabs:
+            self._wish(graph, groups)
+        self._settle(graph)
+
+    def _computed(self, term: Term) -> bool:
+        return bool(term.args) and term.op not in VIEWS
+
+    def _nest_pieces(self, graph: Graph) -> None:
+        for term in graph.terms:
+            if term.op == "assemble" and term.params["covered"]:
+                for piece, index in zip(term.args, term.params["indices"], strict=True):
+                    if self._computed(piece) and piece not in self._parent and piece.dtype == term.dtype:
+                        self._parent[piece] = (term, index)
+
+    def _nest_operands(self, graph: Graph) -> None:
+        # A piece read by others lies in its whole, which nothing may then overwrite.
+        exposed = {whole for piece, (whole, _) in self._parent.items() if self.count[piece] > 1}
+        for term in graph.terms:
+            able = [
+                arg
+                for arg in term.args[: IN_PLACE.get(term.op, 0)]
+                if self.count[arg] == 1
+                and self._computed(arg)
+                and arg.shape == term.shape
+                and arg.dtype == term.dtype
+                and arg not in self._parent
+                and arg not in exposed
+                and arg.op != "concat"
+            ]
+            if able:
+                # The one computed first has been waiting longest: sharing its place saves most.
+                self._parent[min(able, key=self.position.__getitem__)] = (term, None)
+
+    def _wish(self, graph: Graph, groups: Sequence[Group]) -> None:
+        for term in graph.terms:
+            if term.op == "concat" and all(size == 1 for size in term.shape[: term.params["axis"]]):
+                self._beside([self._root[self.base[arg]] for arg in term.args])
+        for term in graph.terms:
+            if term.op == "sum_n":
+                self._beside(sorted((self._root[self.base[arg]] for arg in term.args), key=self._when))
+            elif term.op == "matmul_n":
+                pairs = [(self._root[self.base[a]], self._root[self.base[b]], a) for a, b in pairs_of(term.args)]
+                pairs.sort(key=lambda pair: (*self._place_key(pair[0]), _first_index(pair[2]), self._when(pair[1])))
+                self._beside([a for a, _, _ in pairs])
+                self._beside([b for _, b, _ in pairs])
+        for group in sorted(groups, key=len, reverse=True):
+            if len(group) < 2:
+                break
+            self._wish_group(group)
+
+    def _wish_group(self, group: Group) -> None:
+        slots = [[self._root[self.base[term.args[slot]]] for term in group] for slot in range(len(group[0].args))]
+        slots.append([self._root[term] for term in group])
+        distinct = [roots for roots in slots if len(set(roots)) == len(roots)]
+        if not distinct:
+            return
+        placed = [roots for roots in distinct if all(root in self._slab for root in roots)]
+        leading = (placed or distinct)[0]
+        order = sorted(range(len(group)), key=lambda k: self._place_key(leading[k]))
+        for roots in distinct:
+            self._beside([roots[k] for k in order])
+
+    def _when(self, term: Term) -> int:
+        return self.position.get(term, -1)
+
+    def _place_key(self, root: Term) -> tuple[int, int]:
+        slab = self._slab.get(root)
+        return (slab[1], 0) if slab else (0, self._when(root))
+
+    def _beside(self, roots: list[Term]) -> None:
+        """Lay the roots side by side in this order, if they are alike and not promised otherwise."""
+        first = roots[0]
+        if len(roots) < 2 or len(set(roots)) < len(roots):
+            return
+        if any(root.shape != first.shape or root.dtype != first.dtype for root in roots):
+            return
+        known = [(k, *self._slab[root]) for k, root in enumerate(roots) if root in self._slab]
+        if not known:
+            slab = list(roots)
+            self._slab.update((root, (slab, k)) for k, root in enumerate(slab))
+            return
+        k0, slab, p0 = known[0]
+        if any(other is not slab or p - k != p0 - k0 for k, other, p in known):
+            return
+        begin = p0 - k0
+        front, back = roots[: max(0, -begin)], roots[len(slab) - begin :]
+        if any(root in self._slab for root in (*front, *back)) or len(known) + len(front) + len(back) != len(roots):
+            return
+        slab[:0] = front
+        slab += back
+        changed: Iterable[tuple[int, Term]] = enumerate(slab) if front else enumerate(back, len(slab) - len(back))
+        self._slab.update((root, (slab, k)) for k, root in changed)
+
+    def _buffer(self, nbytes: int) -> int:
+        self.size.append(nbytes)
+        return len(self.size) - 1
+
+    def _settle(self, graph: Graph) -> None:
+        numbers: dict[int, int] = {}
+        for term in reversed(graph.terms):
+            if term.op in VIEWS:
+                continue
+            parent = self._parent.get(term)
+            if parent:
+                whole = self.view[parent[0]]
+                self.view[term] = whole if parent[1] is None else whole.sliced(parent[1])
+            elif term in self._slab:
+                slab, place = self._slab[term]
+                if id(slab) not in numbers:
+                    numbers[id(slab)] = self._buffer(len(slab) * term.nbytes)
+                self.view[term] = dense(numbers[id(slab)], place * term.nbytes, term.shape, term.dtype.itemsize)
+            else:
+                self.view[term] = dense(self._buffer(term.nbytes), 0, term.shape, term.dtype.itemsize)
+        for term in graph.terms:
+            if term.op in VIEWS:
+                shown = _shown(term, self.view[term.args[0]])
+                if shown is None:
+                    self.copied.add(term)
+                    shown = dense(self._buffer(term.nbytes), 0, term.shape, term.dtype.itemsize)
+                self.view[term] = shown
+            elif term.op == "concat" and term not in self._parent:
+                joined = _adjoining([self.view[arg] for arg in term.args], term)
+                if joined is not None:
+                    self.free.add(term)
+                    self.view[term] = joined
+
+
+def pairs_of(args: Sequence[Term]) -> list[tuple[Term, Term]]:
+    """The factors of a `matmul_n`, a pair a product."""
+    return list(zip(args[::2], args[1::2], strict=True))
+
+
+def _first_index(term: Term) -> tuple[int, ...]:
+    """Where a slice begins, to sort x[0], x[1], ... of one x."""
+    while term.op in VIEWS and term.op != "slice":
+        term = term.args[0]
+    if term.op != "slice":
+        return ()
+    return tuple([entry if isinstance(entry, int) else entry[0] for entry in term.params["index"]])
+
+
+def _shown(term: Term, view: View) -> View | None:
+    if term.op == "transpose":
+        return view.transposed(term.params["axes"])
+    if term.op == "slice":
+        return view.sliced(term.params["index"])
+    if term.op == "broadcast_to":
+        return view.broadcast(term.shape)
+    return view.reshaped(term.shape)
+
+
+def _adjoining(parts: list[View], whole: Term) -> View | None:
+    """The window on all the parts, where each begins where the one before ends."""
+    axis = whole.params["axis"]
+    first = dense(parts[0].buffer, parts[0].offset, whole.shape, whole.dtype.itemsize)
+    at = first.offset
+    for part in parts:
+        length = part.shape[axis] * first.strides[axis]
+        same = all(s == t or n == 1 for s, t, n in zip(part.strides, first.strides, part.shape, strict=True))
+        if part.buffer != first.buffer or part.offset != at or not same or 0 in part.shape:
+            return None
+        at += length
+    return first

@@ -1,0 +1,36 @@
+"""The passes of a plan, in order. Each can be switched off; with none, a plan is one call a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from .merge import fold, merge, tidy
+from .mirror import mirror
+from .regroup import regroup_products, regroup_sums
+from .sums import sums
+from .terms import Graph
+from .widen import widen
+
+# The passes that rewrite the graph, in the order they run.
+REWRITES: dict[str, Callable[[Graph], Graph]] = {
+    "fold": fold,
+    "merge": lambda graph: merge(tidy(merge(graph))),
+    "sums": sums,
+    "mirror": mirror,
+    "regroup_sums": regroup_sums,
+    "regroup_products": lambda graph: merge(regroup_products(graph)),
+    "widen": widen,
+}
+
+# The passes that arrange: batching over time, storage side by side, in-place results, buffers shared over time.
+ARRANGEMENTS = ("batch", "slabs", "in_place", "share")
+
+PASSES: tuple[str, ...] = (*REWRITES, *ARRANGEMENTS)
+
+
+def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
+    """The graph after the rewriting passes among `passes`."""
+    for name, rewrite in REWRITES.items():
+        if name in passes:
+            graph = rewrite(graph)
+    return graph

@@ -1,0 +1,173 @@
+"""Which terms play the same role in different steps of a loop, and which of them depend on the step before.
+
+An unrolled loop is many copies of a few statements. Terms are sorted into classes of one role each, and the classes
+form a small graph: class A -> B where some member of B uses some member of A. A class that lies on no cycle of that
+graph has independent members, and all of them can be computed in one call; the strongly connected components are the
+true recurrences, computed step by step. That is loop distribution (Allen and Kennedy, 1987) on an unrolled graph.
+
+Roles start coarse (op, shapes, what kind of arguments) and are told apart further, by the roles of the arguments, only
+where terms still lie on a cycle. No name, scope or layout of the program is relied on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .terms import VIEWS, Graph, Term, bases
+
+_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The classes of a graph's computed terms (neither leaves nor views).
+
+    Attributes:
+        base: each term's base, see `bases`.
+        kind: term -> number of its kind; terms of one kind can be computed in one call: equal op, parameters, shapes.
+        role: term -> its class.
+        component: role -> number of its strongly connected component, in a topological order of components.
+        recurrent: the components that are true recurrences.
+    """
+
+    base: dict[Term, Term]
+    kind: dict[Term, int]
+    role: dict[Term, int]
+    component: list[int]
+    recurrent: frozenset[int]
+
+    def recurrence(self, term: Term) -> int | None:
+        """The recurrence that the term is part of, or None."""
+        base = self.base[term]
+        if not base.args:
+            return None
+        component = self.component[self.role[base]]
+        return component if component in self.recurrent else None
+
+
+def find_roles(graph: Graph) -> Roles:
+    """Sort the terms into roles and find the recurrences among them."""
+    base = bases(graph)
+    terms = [term for term in graph.terms if term.args and term.op not in VIEWS]
+    kind = {term: _kind(term) for term in terms}
+    role = _numbered({term: _signature(term, kind[term], base) for term in terms})
+    rounds = []
+    for _ in range(_ROUNDS):
+        component, recurrent = _components(role, base)
+        bound = [term for term in terms if component[role[term]] in recurrent]
+        rounds.append((len(bound), role, component, recurrent))
+        if not bound:
+            break
+        finer = _refined(role, bound, base)
+        if max(finer.values()) == max(role.values()):
+            break
+        role = finer
+    # Refining also peels the first steps off a loop: no further than it frees terms in earnest.
+    least = min(count for count, *_ in rounds)
+    _, role, component, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
+    return Roles(base, _numbered(kind), role, component, recurrent)
+
+
+def _kind(term: Term) -> Any:
+    return term.op, term.shape, term.dtype, _loosened(term), tuple([(arg.shape, arg.dtype) for arg in term.args])
+
+
+def _signature(term: Term, kind: Any, base: dict[Term, Term]) -> Any:
+    kinds = []
+    for arg in term.args:
+        source = base[arg]
+        # A leaf is told from other leaves by identity, so the weights of different layers part at once.
+        kinds.append((arg.op, source.op if source.args else source, source.shape))
+    return kind, term.of, tuple(kinds)
+
+
+def _loosened(term: Term) -> Any:
+    params = term.params
+    if term.op == "assemble":
+        return tuple([_ranges(index) for index in params["indices"]])
+    try:
+        hash(key := tuple(params.items()))
+    except TypeError:
+        return id(term)
+    return key
+
+
+def _ranges(index: Iterable[Any]) -> tuple[Any, ...]:
+    # Step t is an integer in an index, a gate is a range: the range tells the role.
+    return tuple([entry if isinstance(entry, tuple) else None for entry in index])
+
+
+def _numbered(keys: dict[Term, Any]) -> dict[Term, int]:
+    numbers: dict[Any, int] = {}
+    return {term: numbers.setdefault(key, len(numbers)) for term, key in keys.items()}
+
+
+def _refined(role: dict[Term, int], bound: list[Term], base: dict[Term, Term]) -> dict[Term, int]:
+    """Split the roles of the terms in recurrences by the roles, and the slices, of their arguments."""
+    keys: dict[Term, Any] = {term: (number,) for term, number in role.items()}
+    for term in bound:
+        keys[term] = (role[term], tuple([_path(arg, role.get(base[arg], -1)) for arg in term.args]))
+    return _numbered(keys)
+
+
+def _path(arg: Term, number: int) -> Any:
+    steps = []
+    while arg.op in VIEWS and len(steps) < 4:
+        steps.append(_ranges(arg.params["index"]) if arg.op == "slice" else arg.op)
+        arg = arg.args[0]
+    return number, tuple(steps)
+
+
+def _components(role: dict[Term, int], base: dict[Term, Term]) -> tuple[list[int], frozenset[int]]:
+    """The strongly connected components of the graph of roles, and which of them hold a cycle."""
+    count = max(role.values(), default=-1) + 1
+    users: list[set[int]] = [set() for _ in range(count)]
+    for term, number in role.items():
+        for arg in term.args:
+            source = base[arg]
+            if source.args:
+                users[role[source]].add(number)
+    component = strongly_connected([sorted(u) for u in users])
+    size: dict[int, int] = {}
+    for number in component:
+        size[number] = size.get(number, 0) + 1
+    cyclic = {component[k] for k in range(count) if size[component[k]] > 1 or k in users[k]}
+    return component, frozenset(cyclic)
+
+
+def strongly_connected(users: list[list[int]]) -> list[int]:
+    """The component of each vertex, numbered in topological order (Tarjan 1972, without recursion)."""
+    count = len(users)
+    index = [-1] * count
+    low = [0] * count
+    component = [-1] * count
+    stack: list[int] = []
+    clock = found = 0
+    for root in range(count):
+        if index[root] >= 0:
+            continue
+        work = [(root, 0)]
+        while work:
+            v, at = work.pop()
+            if at == 0:
+                index[v] = low[v] = clock
+                clock += 1
+                stack.append(v)
+            for k in range(at, len(users[v])):
+                w = users[v][k]
+                if index[w] < 0:
+                    work += [(v, k + 1), (w, 0)]
+                    break
+                if component[w] < 0:
+                    low[v] = min(low[v], index[w])
+            else:
+                if low[v] == index[v]:
+                    while component[v] < 0:
+                        component[stack.pop()] = found
+                    found += 1
+                if work:
+                    parent = work[-1][0]
+                    low[parent] = min(low[parent], low[v])
+    return [found - 1 - number for number in component]
