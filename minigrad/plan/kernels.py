@@ -69,7 +69,16 @@ def _slope(scale: int) -> _Writer:
 
 
 def _relu(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
-    calls.add(np.maximum, args[0], number(0, out.dtype), out)
+    calls.add(maximum, args[0], number(0, out.dtype), out)
+
+
+def _maximum(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    calls.add(maximum, *args, out)
+
+
+def maximum(x: Any, y: Any, out: Any) -> None:
+    """np.maximum, which alone among the ufuncs here wants `out` by name."""
+    np.maximum(x, y, out=out)
 
 
 def _step(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
@@ -111,10 +120,11 @@ ELEMENTWISE: dict[str, _Writer] = {
     "sigmoid_slope": _slope(1),
     "sech2": _slope(2),
     "relu": _relu,
+    "maximum": _maximum,
     "step": _step,
     "where": _where,
     "cast": _cast,
     **{name: _compare(ufunc) for name, ufunc in _COMPARISONS.items()},
 }
 # Writers that are right whatever the dtypes; the others are for floats of one dtype.
-_ANY_DTYPE = frozenset({"add_n", "where", "cast", *_COMPARISONS})
+_ANY_DTYPE = frozenset({"add_n", "maximum", "where", "cast", *_COMPARISONS})

@@ -89,29 +89,28 @@ class Layout:
             if term.op == "concat" and all(size == 1 for size in term.shape[: term.params["axis"]]):
                 self._beside([self._root[self.base[arg]] for arg in term.args])
         for term in graph.terms:
-            if term.op == "sum_n":
-                self._beside(sorted((self._root[self.base[arg]] for arg in term.args), key=self._when))
-            elif term.op == "matmul_n":
+            if term.op == "matmul_n":
                 pairs = [(self._root[self.base[a]], self._root[self.base[b]], a) for a, b in pairs_of(term.args)]
                 pairs.sort(key=lambda pair: (*self._place_key(pair[0]), _first_index(pair[2]), self._when(pair[1])))
                 self._beside([a for a, _, _ in pairs])
                 self._beside([b for _, b, _ in pairs])
+        for term in graph.terms:
+            if term.op == "sum_n":
+                self._beside(sorted((self._root[self.base[arg]] for arg in term.args), key=self._when))
         for group in sorted(groups, key=len, reverse=True):
-            if len(group) < 2:
-                break
-            self._wish_group(group)
+            if len(group) > 1:
+                self._wish_group(group)
 
     def _wish_group(self, group: Group) -> None:
-        slots = [[self._root[self.base[term.args[slot]]] for term in group] for slot in range(len(group[0].args))]
-        slots.append([self._root[term] for term in group])
-        distinct = [roots for roots in slots if len(set(roots)) == len(roots)]
-        if not distinct:
-            return
-        placed = [roots for roots in distinct if all(root in self._slab for root in roots)]
-        leading = (placed or distinct)[0]
-        order = sorted(range(len(group)), key=lambda k: self._place_key(leading[k]))
-        for roots in distinct:
-            self._beside([roots[k] for k in order])
+        """Lay side by side the arguments of a group, a slot at a time, and its results."""
+        slots = [[self.base[term.args[slot]] for term in group] for slot in range(len(group[0].args))]
+        for members in (*slots, group):
+            alike: dict[object, dict[Term, None]] = {}
+            for term in members:
+                root = self._root[term]
+                alike.setdefault((root.op, root.shape, root.dtype), {})[root] = None
+            for roots in alike.values():
+                self._beside(sorted(roots, key=self._when))
 
     def _when(self, term: Term) -> int:
         return self.position.get(term, -1)
