@@ -13,7 +13,9 @@ from .terms import VIEWS, Graph, Term
 # Inputs and parameters are taken to be at most this large; a plan that relies on it checks it at each call.
 ORDINARY = 1e6
 
-_AT_MOST_ONE = frozenset({"tanh", "sigmoid", "sigmoid_mirrored", "sech2", "sin", "cos", "sign", "step", "exceeds", "not_equal_as"})
+_AT_MOST_ONE = frozenset(
+    {"tanh", "sigmoid", "sigmoid_mirrored", "sech2", "sin", "cos", "sign", "step", "exceeds", "not_equal_as"}
+)
 _SAME = VIEWS | {"neg", "abs", "relu", "place", "assemble", "concat", "stop_gradient", "maximum", "where_zero"}
 
 

@@ -13,14 +13,17 @@ The way from nodes to calls, a module each:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import gc
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..node import Array, Node, walk
-from ..run import fit, leaf_value, run
+from ..node import Array, Node
+from ..run import fit, leaf_value, needed, run
+from .blocks import blocked
 from .bounds import ORDINARY
 from .layout import Layout
 from .lower import Lowering
@@ -42,9 +45,12 @@ class _Plan:
         self.guarded = tuple(graph.guarded)
         groups = schedule(graph, "batch" in passes)
         layout = Layout(graph, groups, in_place="in_place" in passes, slabs="slabs" in passes)
+        values = len(layout.size)
         lowering = Lowering(graph, layout)
         lowering.write(groups, graph.outputs)
         calls = lowering.calls.calls
+        if "blocks" in passes:
+            calls = blocked(calls, range(values, len(layout.size)), layout.size)
         leaves = [term for term in graph.terms if term.leaf is not None]
         self._outputs = [lowering.operand(term) for term in graph.outputs]
         fixed = {layout.view[term].buffer for term in leaves if constant_value(term) is not None}
@@ -92,6 +98,24 @@ class _Workspace(NamedTuple):
     outputs: list[Array]
 
 
+def _compiled(graph: Graph, passes: Collection[str]) -> _Plan:
+    with _no_collections():
+        return _Plan(rewritten(graph, passes), passes)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Planning makes many small objects that all stay: looking for garbage among them takes as long as the planning."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 class Function:
     """A compiled graph; call it with one array an input. See `function`.
 
@@ -111,11 +135,10 @@ class Function:
         self.passes = tuple(name for name in PASSES if name in passes)
         self._outputs = outputs
         self._targets = _flatten(outputs)
-        order = list(walk(self._targets))[::-1]
-        self._graph = from_nodes(order, self.inputs, self._targets)
-        self._leaves = [term.leaf for term in self._graph.terms if term.leaf is not None]
-        self._held = [leaf for leaf in self._leaves if leaf not in set(self.inputs)]
-        self._plan = _Plan(rewritten(self._graph, self.passes), self.passes)
+        self._graph = from_nodes(_needed(self._targets, self.inputs), self.inputs, self._targets)
+        fed = set(self.inputs)
+        self._held = [term.leaf for term in self._graph.terms if term.leaf is not None and term.leaf not in fed]
+        self._plan = _compiled(self._graph, self.passes)
         self._careful: _Plan | None = None
         self.peak_bytes = self._plan.nbytes + sum(target.size * target.dtype.itemsize for target in self._targets)
 
@@ -143,7 +166,7 @@ class Function:
             if not np.abs(values[leaf]).max(initial=0) <= ORDINARY:
                 if self._careful is None:
                     passes = [name for name in self.passes if name != "regroup_products"]
-                    self._careful = _Plan(rewritten(self._graph, passes), passes)
+                    self._careful = _compiled(self._graph, passes)
                 return self._careful
         return self._plan
 
@@ -161,6 +184,11 @@ def function(inputs: Node | Sequence[Node], outputs: Any, *, passes: Collection[
     {'square': array([1., 9.])}
     """
     return Function([inputs] if isinstance(inputs, Node) else list(inputs), outputs, passes)
+
+
+def _needed(targets: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
+    """The nodes to compute, arguments first; what lies only behind an input is left out."""
+    return list(needed(targets, dict.fromkeys(inputs)))[::-1]
 
 
 def _flatten(outputs: Any) -> list[Node]:

@@ -2,8 +2,8 @@
 
 Three ideas, in order:
 
-* a piece of a concatenation is computed inside it; an operand that nobody else needs is computed where its user's result
-  will be (in place);
+* a piece of a concatenation is computed inside it, and an operand that nobody else needs where its user's result will
+  be (in place);
 * values that one call wants side by side (the hidden states of all steps, say) are rows of one slab;
 * whatever is left has a buffer of its own.
 
@@ -20,10 +20,9 @@ from .terms import VIEWS, Graph, Term, bases, uses
 from .view import View, dense
 
 # Ops whose result may overwrite these arguments: every element is read before it is written.
-IN_PLACE: dict[str, int] = dict.fromkeys(
-    ("add", "sub", "mul", "div", "maximum", "add_n", "power"), 2
-) | dict.fromkeys(
-    ("neg", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "sigmoid", "sigmoid_mirrored", "relu", "abs"), 1
+IN_PLACE: dict[str, int] = dict.fromkeys(("add", "sub", "mul", "div", "maximum", "add_n", "power"), 2) | dict.fromkeys(
+    ("neg", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "sigmoid", "sigmoid_mirrored", "relu", "abs"),
+    1,
 )
 
 
@@ -47,7 +46,7 @@ class Layout:
             self._nest_pieces(graph)
         if in_place:
             self._nest_operands(graph)
-        self._root = {}
+        self._root: dict[Term, Term] = {}
         for term in reversed(graph.terms):
             parent = self._parent.get(term)
             self._root[term] = self._root[parent[0]] if parent else term

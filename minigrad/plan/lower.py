@@ -170,7 +170,7 @@ def _leading_joined(x: View, axes: tuple[int, ...]) -> tuple[View, tuple[int, ..
         joined = x.reshaped((x.shape[0] * x.shape[1], *x.shape[2:]))
         if joined is None:
             break
-        x, axes = joined, tuple([0, *(axis - 1 for axis in axes[2:])])
+        x, axes = joined, (0, *(axis - 1 for axis in axes[2:]))
     return x, axes
 
 

@@ -1,4 +1,4 @@
-"""When each buffer is in use, and where in one block of memory it lies: buffers that are never in use together share."""
+"""When each buffer is in use, and where in one block of memory it lies: buffers never in use together share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pack(
     calls: Sequence[Call], sizes: Sequence[int], first: Iterable[int], last: Iterable[int], *, share: bool = True
 ) -> Memory:
     """Place the buffers. Those in `first` are filled before the first call, those in `last` read after the last one."""
-    spans: dict[int, tuple[int, int]] = {buffer: (-1, -1) for buffer in first}
+    spans: dict[int, tuple[int, int]] = dict.fromkeys(first, (-1, -1))
     for k, call in enumerate(calls):
         for operand in call.operands:
             if isinstance(operand, Operand):

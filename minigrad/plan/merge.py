@@ -55,12 +55,16 @@ def tidy(graph: Graph) -> Graph:
             if term.op == "transpose":
                 params = {"axes": tuple([inner.params["axes"][axis] for axis in params["axes"]])}
             inner = inner.args[0]
-        nothing = params["axes"] == tuple(range(len(term.shape))) if term.op == "transpose" else inner.shape == term.shape
+        nothing = (
+            params["axes"] == tuple(range(len(term.shape))) if term.op == "transpose" else inner.shape == term.shape
+        )
         if nothing:
             return inner
         if inner is term.args[0]:
             return term
-        return rewriter.add(Term(term.op, (inner,), params, term.shape, term.dtype, kernel=term.kernel, of=term.of))
+        return rewriter.add(
+            Term(term.op, (inner,), params, term.shape, term.dtype, kernel=term.kernel, origin=term.origin)
+        )
 
     return rewriter.run(graph, rule)
 
@@ -86,7 +90,7 @@ def fold(graph: Graph) -> Graph:
         if term.op in VIEWS:
             known[term] = computed
             return term
-        leaf = rewriter.add(Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), of=term.of))
+        leaf = rewriter.add(Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), origin=term.origin))
         known[leaf] = computed
         return leaf
 

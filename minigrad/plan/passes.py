@@ -14,7 +14,7 @@ from .widen import widen
 # The passes that rewrite the graph, in the order they run.
 REWRITES: dict[str, Callable[[Graph], Graph]] = {
     "fold": fold,
-    "merge": lambda graph: merge(tidy(merge(graph))),
+    "merge": lambda graph: merge(tidy(graph)),
     "sums": sums,
     "mirror": mirror,
     "regroup_sums": regroup_sums,
@@ -22,8 +22,9 @@ REWRITES: dict[str, Callable[[Graph], Graph]] = {
     "widen": widen,
 }
 
-# The passes that arrange: batching over time, storage side by side, in-place results, buffers shared over time.
-ARRANGEMENTS = ("batch", "slabs", "in_place", "share")
+# The passes that arrange: batching over time, storage side by side, in-place results, large
+# slabs worked on block by block, buffers shared over time.
+ARRANGEMENTS = ("batch", "slabs", "in_place", "blocks", "share")
 
 PASSES: tuple[str, ...] = (*REWRITES, *ARRANGEMENTS)
 

@@ -65,15 +65,15 @@ def _into_columns(x: View, axis: int) -> View | None:
 
 
 def _without(x: View, axis: int) -> View:
-    return View(
-        x.buffer, x.offset, x.shape[:axis] + x.shape[axis + 1 :], x.strides[:axis] + x.strides[axis + 1 :]
-    )
+    return View(x.buffer, x.offset, x.shape[:axis] + x.shape[axis + 1 :], x.strides[:axis] + x.strides[axis + 1 :])
 
 
 def _padded(x: View, lead: int, rank: int) -> View:
     missing = (1,) * (rank - len(x.shape))
     zeros = (0,) * len(missing)
-    return View(x.buffer, x.offset, x.shape[:lead] + missing + x.shape[lead:], x.strides[:lead] + zeros + x.strides[lead:])
+    return View(
+        x.buffer, x.offset, x.shape[:lead] + missing + x.shape[lead:], x.strides[:lead] + zeros + x.strides[lead:]
+    )
 
 
 def write_products(calls: Calls, grids: Sequence[Any], out: Operand) -> None:

@@ -6,7 +6,7 @@ graph has independent members, and all of them can be computed in one call; the 
 true recurrences, computed step by step. That is loop distribution (Allen and Kennedy, 1987) on an unrolled graph.
 
 Roles start coarse (op, shapes, what kind of arguments) and are told apart further, by the roles of the arguments, only
-where terms still lie on a cycle. No name, scope or layout of the program is relied on.
+where terms still lie on a cycle. The scopes that cells set are a hint (see `terms._origins`), never relied on.
 """
 
 from __future__ import annotations
@@ -60,11 +60,10 @@ def find_roles(graph: Graph) -> Roles:
         rounds.append((len(bound), role, component, recurrent))
         if not bound:
             break
-        finer = _refined(role, bound, base)
-        if max(finer.values()) == max(role.values()):
+        # Refining also peels the first steps off a loop: no further than it frees terms in earnest.
+        if len(rounds) > 1 and len(bound) > 0.95 * rounds[-2][0]:
             break
-        role = finer
-    # Refining also peels the first steps off a loop: no further than it frees terms in earnest.
+        role = _refined(role, bound, base)
     least = min(count for count, *_ in rounds)
     _, role, component, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
     return Roles(base, _numbered(kind), role, component, recurrent)
@@ -80,7 +79,7 @@ def _signature(term: Term, kind: Any, base: dict[Term, Term]) -> Any:
         source = base[arg]
         # A leaf is told from other leaves by identity, so the weights of different layers part at once.
         kinds.append((arg.op, source.op if source.args else source, source.shape))
-    return kind, term.of, tuple(kinds)
+    return kind, term.origin, tuple(kinds)
 
 
 def _loosened(term: Term) -> Any:
@@ -113,7 +112,7 @@ def _refined(role: dict[Term, int], bound: list[Term], base: dict[Term, Term]) -
 
 
 def _path(arg: Term, number: int) -> Any:
-    steps = []
+    steps: list[Any] = []
     while arg.op in VIEWS and len(steps) < 4:
         steps.append(_ranges(arg.params["index"]) if arg.op == "slice" else arg.op)
         arg = arg.args[0]

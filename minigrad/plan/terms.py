@@ -22,11 +22,11 @@ VIEWS = frozenset({"transpose", "reshape", "slice", "broadcast_to"})
 class Term:
     """One value of a plan: `op` (a name) of `args`; leaves have the node they stand for.
 
-    `kernel` computes the value on arrays, and is the fallback for every op that has no faster spelling. `of` is the
-    name of the op that a gradient term differentiates, else None: it tells forward from backward.
+    `kernel` computes the value on arrays, and is the fallback for every op that has no faster spelling. `origin` is
+    what is known about the term's role in the program: see `_origins`.
     """
 
-    __slots__ = ("args", "dtype", "kernel", "leaf", "of", "op", "params", "shape")
+    __slots__ = ("args", "dtype", "kernel", "leaf", "op", "origin", "params", "shape")
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Term:
         *,
         kernel: Callable[..., Any] | None = None,
         leaf: Node | None = None,
-        of: str | None = None,
+        origin: Any = None,
     ) -> None:
         self.op = op
         self.args = args
@@ -47,7 +47,7 @@ class Term:
         self.dtype = dtype
         self.kernel = kernel
         self.leaf = leaf
-        self.of = of
+        self.origin = origin
 
     @property
     def size(self) -> int:
@@ -67,7 +67,9 @@ class Term:
 
     def with_args(self, args: tuple[Term, ...]) -> Term:
         """The same op on other arguments of the same shapes."""
-        return Term(self.op, args, self.params, self.shape, self.dtype, kernel=self.kernel, leaf=self.leaf, of=self.of)
+        return Term(
+            self.op, args, self.params, self.shape, self.dtype, kernel=self.kernel, leaf=self.leaf, origin=self.origin
+        )
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,42 @@ class Graph:
 def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node]) -> Graph:
     """The terms of the nodes `order` (arguments first); `inputs` become leaves whatever they are."""
     cut = set(inputs)
+    origins = _origins(order)
     made: dict[Node, Term] = {}
     for node in order:
-        of = None if node.of is None else node.of.op.name
+        origin = origins[node]
         if node in cut or not node.args:
-            made[node] = Term("leaf", (), {}, node.shape, node.dtype, leaf=node, of=of)
+            made[node] = Term("leaf", (), {}, node.shape, node.dtype, leaf=node, origin=origin)
         else:
             args = tuple([made[arg] for arg in node.args])
-            made[node] = Term(node.op.name, args, node.params, node.shape, node.dtype, kernel=node.op.kernel, of=of)
+            made[node] = Term(
+                node.op.name, args, node.params, node.shape, node.dtype, kernel=node.op.kernel, origin=origin
+            )
     return Graph(list(made.values()), [made[node] for node in outputs])
+
+
+# A scope label with more values than this counts steps.
+_MOST_VALUES = 16
+
+
+def _origins(order: Sequence[Node]) -> dict[Node, Any]:
+    """What each node's maker said of its role: what it is the gradient of, if it is one, and its scope without the
+    labels that count steps. A hint that tells layers and directions apart early; nothing depends on it."""
+    scopes = {id(node.scope): node.scope for node in order}
+    values: dict[Any, set[Any]] = {}
+    for scope in scopes.values():
+        for place, (key, value) in enumerate(scope.frames):
+            values.setdefault(key or place, set()).add(value)
+    counting = {key for key, distinct in values.items() if key == "t" or len(distinct) > _MOST_VALUES}
+    labels = {
+        k: tuple([frame for place, frame in enumerate(scope.frames) if (frame[0] or place) not in counting])
+        for k, scope in scopes.items()
+    }
+    number: dict[Any, int] = {}
+    return {
+        node: number.setdefault((None if node.of is None else node.of.op.name, labels[id(node.scope)]), len(number))
+        for node in order
+    }
 
 
 # What stands for a term: called with the term on its new arguments, and with the old term.
@@ -108,7 +137,7 @@ class Rewriter:
 
     def make(self, like: Term, op: str, args: Sequence[Term], shape: Shape, **params: Any) -> Term:
         """A new term with the dtype and origin of `like`."""
-        return self.add(Term(op, tuple(args), params, shape, like.dtype, kernel=KERNELS.get(op), of=like.of))
+        return self.add(Term(op, tuple(args), params, shape, like.dtype, kernel=KERNELS.get(op), origin=like.origin))
 
     def add(self, term: Term) -> Term:
         """Take a term in."""
@@ -116,7 +145,7 @@ class Rewriter:
         return term
 
     def run(self, graph: Graph, rule: Rule) -> Graph:
-        """The graph with `rule(term, old)` in the place of each old term; the term's arguments are rewritten already."""
+        """The graph with `rule(term, old)` in the place of each old term; the arguments come first."""
         made: dict[Term, Term] = {}
         for old in graph.terms:
             args = tuple([made[arg] for arg in old.args])

@@ -15,6 +15,11 @@ class View(NamedTuple):
     shape: Shape
     strides: tuple[int, ...]
 
+    @property
+    def extent(self) -> int:
+        """The bytes from the first element to the last; strides are positive wherever this is asked."""
+        return sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
+
     def transposed(self, axes: tuple[int, ...]) -> View:
         """The axes permuted."""
         return View(
@@ -100,9 +105,7 @@ def coalesced(views: list[View]) -> list[View]:
     order = [axis for axis, size in enumerate(shape) if size != 1]
     groups: list[list[int]] = []
     for axis in order:
-        if groups and all(
-            view.strides[groups[-1][-1]] == view.strides[axis] * shape[axis] for view in views
-        ):
+        if groups and all(view.strides[groups[-1][-1]] == view.strides[axis] * shape[axis] for view in views):
             groups[-1].append(axis)
         else:
             groups.append([axis])

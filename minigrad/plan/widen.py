@@ -7,7 +7,9 @@ from typing import Any
 
 from .terms import Graph, Rewriter, Term
 
-_UNARY = frozenset({"sigmoid", "tanh", "sech2", "sigmoid_slope", "sigmoid_mirrored", "exp", "relu", "step", "neg", "sin", "cos", "abs"})
+_UNARY = frozenset(
+    {"sigmoid", "tanh", "sech2", "sigmoid_slope", "sigmoid_mirrored", "exp", "relu", "step", "neg", "sin", "cos", "abs"}
+)
 
 # Computing this many elements that nobody asked for costs less than another call.
 _CHEAPER_THAN_A_CALL = 64
@@ -42,7 +44,9 @@ def widen(graph: Graph) -> Graph:
             around = (*index[:axis], (start, stop, 1), *index[axis + 1 :])
             shape = tuple([len(range(*entry)) for entry in around if isinstance(entry, tuple)])
             part = rewriter.make(term, "slice", (source,), shape, index=around)
-            wide[key] = rewriter.add(Term(term.op, (part,), {}, shape, term.dtype, kernel=term.kernel, of=term.of))
+            wide[key] = rewriter.add(
+                Term(term.op, (part,), {}, shape, term.dtype, kernel=term.kernel, origin=term.origin)
+            )
         kept = sum(isinstance(entry, tuple) for entry in index[:axis])
         own = [(0, size, 1) for size in wide[key].shape]
         own[kept] = (index[axis][0] - start, index[axis][1] - start, 1)
