@@ -11,7 +11,8 @@ array([0.20998717, 0.10499359])
 from . import functions, ops, syntax
 from .derivative import Backprop, Edge, backprop, grad, hessian, hvp, jacobian, jvp, pull_edge, push_edge, vjp
 from .diagnose import NonFinite, why_nan
-from .errors import BroadcastWarning, DtypeError, FeedError, GradientError, ShapeError
+from .errors import BroadcastWarning, DtypeError, FeedError, GradientError, ShapeError, StorageError
+from .explain import latex, latex_paths, listing, source, to_networkx
 from .functions import (
     broadcast_to,
     clip,
@@ -73,6 +74,8 @@ from .ops import (
 from .paths import Flow, dispersion, flow
 from .plan import Function, function
 from .run import Run, run
+from .simplify import simplify
+from .storage import load, save
 
 syntax.bind(functions, ops)
 
@@ -97,6 +100,7 @@ __all__ = [
     "Run",
     "Scope",
     "ShapeError",
+    "StorageError",
     "backprop",
     "broadcast_to",
     "clip",
@@ -127,9 +131,13 @@ __all__ = [
     "input",
     "jacobian",
     "jvp",
+    "latex",
+    "latex_paths",
     "layer_norm",
     "leaky_relu",
     "less",
+    "listing",
+    "load",
     "log",
     "log1p",
     "log_softmax",
@@ -148,13 +156,16 @@ __all__ = [
     "relu",
     "reshape",
     "run",
+    "save",
     "scope",
     "sigmoid",
     "sign",
     "silu",
+    "simplify",
     "sin",
     "softmax",
     "softplus",
+    "source",
     "sqrt",
     "stack",
     "stop_gradient",
@@ -162,6 +173,7 @@ __all__ = [
     "sum",
     "swapaxes",
     "tanh",
+    "to_networkx",
     "transpose",
     "vjp",
     "walk",

@@ -34,6 +34,10 @@ class FeedError(ValueError):
     """An input without a value, or a value that does not fit its input."""
 
 
+class StorageError(ValueError):
+    """A file that does not hold a graph, or no longer does."""
+
+
 def listing(values: Sequence[Any]) -> str:
     """`a = h (train.py:12, lstm t=3) with shape (4, 8), b = ...`: the operands of a failed operation."""
     parts = []

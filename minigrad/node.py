@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
-_Site = tuple[CodeType, int]
+# A code object and an instruction in it, or (of a node that was loaded) a file and a line.
+_Site = tuple[CodeType | str, int]
 
 _next_id = count().__next__
 
@@ -116,19 +117,24 @@ class scope:
         _here.reset(self._token)
 
 
-class differentiating:
-    """Nodes made inside belong to the derivative of `node`: they take its scope and site and point at it by `of`."""
+class placed:
+    """Nodes made inside take this scope and site, and differentiate the node `of` if there is one."""
 
     __slots__ = ("_here", "_token")
 
-    def __init__(self, node: Node) -> None:
-        self._here = (node.scope, node, node._site)
+    def __init__(self, scope: Scope, of: Node | None, site: _Site) -> None:
+        self._here = (scope, of, site)
 
     def __enter__(self) -> None:
         self._token: Token[Any] = _here.set(self._here)
 
     def __exit__(self, *exc: object) -> None:
         _here.reset(self._token)
+
+
+def differentiating(node: Node) -> placed:
+    """Nodes made inside belong to the derivative of `node`: they take its scope and site and point at it by `of`."""
+    return placed(node.scope, node, node._site)
 
 
 def is_forward() -> bool:
@@ -163,17 +169,18 @@ def _caller() -> _Site:
 
 def here() -> tuple[str, int]:
     """The file and line of the caller outside the hidden folders."""
-    site = _caller()
-    return site[0].co_filename, _line(site)
+    return _location(_caller())
 
 
-def _line(site: _Site) -> int:
+def _location(site: _Site) -> tuple[str, int]:
     code, instruction = site
+    if isinstance(code, str):
+        return code, instruction
     line = code.co_firstlineno
     for start, end, number in code.co_lines():
         if start <= instruction < end and number is not None:
             line = number
-    return line
+    return code.co_filename, line
 
 
 _SLOTS = ("_site", "_value", "args", "dtype", "id", "name", "of", "op", "params", "scope", "shape")
@@ -225,7 +232,7 @@ class Node(Syntax):
     @property
     def location(self) -> tuple[str, int]:
         """The file and line that made the node."""
-        return self._site[0].co_filename, _line(self._site)
+        return _location(self._site)
 
     def named(self, name: str) -> Node:
         """Give this node a name for messages and figures, and return it. A name can be given once.
