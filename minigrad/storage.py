@@ -57,10 +57,11 @@ def save(path: str | os.PathLike[str], outputs: Node | Sequence[Node]) -> None:
     order = list(walk(targets))[::-1]
     place = {node: i for i, node in enumerate(order)}
     arrays: dict[str, Array] = {}
+    sites: dict[Any, str] = {}  # a line makes many nodes, and is looked up once
     graph = {
         "format": _FORMAT,
         "version": _VERSION,
-        "nodes": [_record(node, place, arrays) for node in order],
+        "nodes": [_record(node, place, arrays, sites) for node in order],
         "outputs": [place[node] for node in targets],
     }
     with writing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -91,8 +92,9 @@ def _member(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def _record(node: Node, place: dict[Node, int], arrays: dict[str, Array]) -> dict[str, Any]:
-    record: dict[str, Any] = {"op": node.op.name, "shape": node.shape, "dtype": node.dtype.str, "site": node.site}
+def _record(node: Node, place: dict[Node, int], arrays: dict[str, Array], sites: dict[Any, str]) -> dict[str, Any]:
+    site = sites.get(node._site) or sites.setdefault(node._site, node.site)
+    record: dict[str, Any] = {"op": node.op.name, "shape": node.shape, "dtype": node.dtype.str, "site": site}
     if node.args:
         record["args"] = [place[arg] for arg in node.args]
     if node.params:
@@ -192,7 +194,9 @@ def _array(record: dict[str, Any], archive: zipfile.ZipFile) -> Array:
 
 
 def _pick(nodes: Sequence[Node], places: Iterable[Any]) -> list[Node]:
+    picked = []
     for place in places:
-        if not isinstance(place, int) or not 0 <= place < len(nodes):
+        if type(place) is not int or not 0 <= place < len(nodes):
             raise StorageError(f"load: a node refers to node {place!r}, which does not come before it")
-    return [nodes[place] for place in places]
+        picked.append(nodes[place])
+    return picked

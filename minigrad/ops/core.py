@@ -324,8 +324,11 @@ def strong_zero() -> Iterator[None]:
 
 def scale(vector: Value, partial: Value) -> Value:
     """A cotangent or a tangent times a local derivative: the one place where the two are multiplied."""
-    if isinstance(partial, int) and partial == 1:
-        return vector
+    if isinstance(partial, int):
+        if partial == 1:
+            return vector
+        if partial == -1:
+            return REGISTRY["neg"](vector)
     return REGISTRY["strong_mul" if _zero_is_strong.get() else "mul"](vector, partial)
 
 
@@ -397,5 +400,10 @@ def constant_beside(value: Value, beside: np.dtype[Any]) -> Node:
     from .leaves import constant
 
     if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
-        return constant(np.asarray(value, dtype=np.result_type(beside, type(value)(0))))
+        return constant(np.array(value, dtype=_dtype_of_number(type(value), beside)))
     return constant(value)
+
+
+@cache
+def _dtype_of_number(kind: Any, beside: np.dtype[Any]) -> np.dtype[Any]:
+    return np.result_type(beside, kind(0))
