@@ -400,10 +400,11 @@ def constant_beside(value: Value, beside: np.dtype[Any]) -> Node:
     from .leaves import constant
 
     if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
-        return constant(np.array(value, dtype=_dtype_of_number(type(value), beside)))
+        kind = "bool" if isinstance(value, bool) else "float" if isinstance(value, float) else "int"
+        return constant(np.array(value, dtype=_dtype_beside(kind, beside)))
     return constant(value)
 
 
 @cache
-def _dtype_of_number(kind: Any, beside: np.dtype[Any]) -> np.dtype[Any]:
-    return np.result_type(beside, kind(0))
+def _dtype_beside(kind: str, beside: np.dtype[Any]) -> np.dtype[Any]:
+    return np.result_type(beside, {"bool": False, "int": 0, "float": 0.0}[kind])

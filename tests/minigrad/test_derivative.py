@@ -332,3 +332,13 @@ def test_a_constant_exponent_has_a_simple_gradient():
     gx, gn = mg.grad(mg.sum(x**n), [x, n])
     assert numbers(gx, {x: [0.0, 0.0], n: [0.0, 1.0]}) == [0, 1]
     assert numbers(gn, {x: [0.0, 1.0], n: [2.0, 5.0]}) == [0, 0]
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.float32, float])
+@pytest.mark.parametrize("number", [True, 2, 0.5])
+def test_a_python_number_takes_its_dtype_from_what_stands_beside_it(dtype, number):
+    x = mg.input((2,), dtype=dtype)
+    expected = np.ones(2, dtype) + number
+    y = np.where(x > 0, x, number)
+    assert (x + number).dtype == expected.dtype
+    assert y.dtype == np.where(np.ones(2, bool), np.ones(2, dtype), number).dtype
