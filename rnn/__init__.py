@@ -14,6 +14,7 @@ from pathlib import Path as _Path
 
 from minigrad import hide_frames as _hide_frames
 
+from .attention import Attention
 from .cells import GRU, LSTM, RNN, Recurrent
 from .character import CharacterLearner, CharacterModel
 from .checkpoint import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
@@ -36,6 +37,7 @@ __all__ = [
     "SGD",
     "Adagrad",
     "Adam",
+    "Attention",
     "Batch",
     "CharacterLearner",
     "CharacterModel",

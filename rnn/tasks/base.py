@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -104,3 +104,37 @@ def gathered(**parts: Any) -> dict[str, Parameter]:
 def accuracy(predicted: Array, wanted: Array) -> float:
     """The share of equal entries."""
     return float(np.mean(predicted == wanted))
+
+
+def padded(sequences: Sequence[Sequence[int]], length: int) -> tuple[Array, Array]:
+    """Number sequences of unequal lengths side by side, (length, B), behind their ends 0, and their lengths (B,).
+
+    One length for every batch means one graph for all of them.
+    """
+    codes = np.zeros((length, len(sequences)), dtype=np.intp)
+    for row, sequence in enumerate(sequences):
+        codes[: len(sequence), row] = sequence
+    return codes, np.array([len(sequence) for sequence in sequences], dtype=np.intp)
+
+
+def before_end(lengths: Node, count: int) -> Node:
+    """Which of `count` steps each sequence still runs at, (count, B): the mask of a loss over padded sequences."""
+    steps: Node = mg.greater(mg.reshape(lengths, (1, -1)), np.arange(count)[:, None])
+    return steps
+
+
+class Words:
+    """The numbers of a small vocabulary; `codes` takes words, `text` numbers."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words = sorted(set(words))
+        self.number = {word: place for place, word in enumerate(self.words)}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def codes(self, words: Iterable[str]) -> list[int]:
+        return [self.number[word] for word in words]
+
+    def text(self, codes: Iterable[int]) -> str:
+        return " ".join(self.words[code] for code in codes)
