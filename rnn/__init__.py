@@ -18,6 +18,7 @@ from .attention import Attention
 from .cells import GRU, LSTM, RNN, Recurrent
 from .character import CharacterLearner, CharacterModel
 from .checkpoint import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
+from .hmm import HMM
 from .layers import Embedding, Linear, PerShape, one_hot
 from .losses import cross_entropy, mse
 from .optim import SGD, Adagrad, Adam, Optimiser, RMSprop, clip_norm, clip_value
@@ -32,6 +33,7 @@ _hide_frames(_Path(__file__).parent)
 
 __all__ = [
     "GRU",
+    "HMM",
     "LSTM",
     "RNN",
     "SGD",

@@ -6,6 +6,7 @@ from .captioning import Captioning
 from .characters import Hello, Sonnets
 from .feedforward import FeedForward
 from .forecast import Forecast
+from .hidden_markov import HiddenMarkov
 from .recall import Recall
 from .sentiment import Sentiment
 from .tagging import Tagging
@@ -24,6 +25,7 @@ TASKS: dict[str, type[Task]] = {
     "translation": Translation,
     "adding": Adding,
     "recall": Recall,
+    "hmm": HiddenMarkov,
 }
 
 __all__ = ["TASKS", "Task"]

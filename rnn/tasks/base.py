@@ -43,6 +43,10 @@ class Task(ABC):
     parameters: dict[str, Parameter]
 
     @abstractmethod
+    def __init__(self, seed: int = 0, **options: Any) -> None:
+        """Make the net and the data it is measured on."""
+
+    @abstractmethod
     def draw(self, generator: Generator) -> tuple[Array, ...]:
         """The arrays of one mini-batch."""
 
