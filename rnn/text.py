@@ -27,17 +27,20 @@ class Vocabulary:
 
     def __init__(self, text: Iterable[str]) -> None:
         self.characters = "".join(sorted(set(text)))
-        self._numbers = {character: number for number, character in enumerate(self.characters)}
+        self._points = _code_points(self.characters)
 
     def __len__(self) -> int:
         return len(self.characters)
 
     def encode(self, text: str) -> Array:
         """The characters' numbers, shape (len(text),). Raises ValueError for a character it lacks."""
-        unknown = sorted(set(text) - set(self.characters))
-        if unknown:
-            raise ValueError(f"the characters {''.join(unknown)!r} are not in the vocabulary {self.characters!r}")
-        return np.array([self._numbers[character] for character in text], dtype=np.intp)
+        points = _code_points(text)
+        places = np.searchsorted(self._points, points)
+        known = np.isin(points, self._points)
+        if not np.all(known):
+            unknown = "".join(sorted({text[place] for place in np.flatnonzero(~known)}))
+            raise ValueError(f"the characters {unknown!r} are not in the vocabulary {self.characters!r}")
+        return places
 
     def decode(self, numbers: Iterable[int]) -> str:
         """The text of these numbers."""
@@ -47,6 +50,10 @@ class Vocabulary:
         """One row a character with a single 1: shape (len(text), len(vocabulary))."""
         rows: Array = np.eye(len(self))[self.encode(text)]
         return rows
+
+
+def _code_points(text: str) -> Array:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
 @dataclass(frozen=True)

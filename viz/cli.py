@@ -17,6 +17,7 @@ from typing import NoReturn, TextIO
 
 import minigrad
 import rnn
+from rnn import commands as training
 
 from .drawing import scene_of, study
 from .figure import WRITERS, Figure
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except Refusal as refusal:
+    except (Refusal, training.Misuse) as refusal:
         _say(f"minigrad: {refusal}", sys.stderr)
         return 2
     except BrokenPipeError:
@@ -223,4 +224,10 @@ def _say(line: str, stream: TextIO) -> None:
     print(line.encode(encoding, "replace").decode(encoding, "replace"), file=stream)
 
 
-COMMANDS = {"draw": Command("draw a net unrolled in time, with the gradient flowing back", _draw_arguments, _draw)}
+COMMANDS = {
+    "draw": Command("draw a net unrolled in time, with the gradient flowing back", _draw_arguments, _draw),
+    "train": Command(
+        "train a task, or a character model on your own text", training.train_arguments, training.run_train
+    ),
+    "sample": Command("write text with a trained model", training.sample_arguments, training.run_sample),
+}
