@@ -7,6 +7,7 @@
 """
 
 from .drawing import draw
-from .figure import Figure, UnsupportedFormat
+from .export import to_graphviz
+from .figure import Figure, MissingExtra, UnsupportedFormat
 
-__all__ = ["Figure", "UnsupportedFormat", "draw"]
+__all__ = ["Figure", "MissingExtra", "UnsupportedFormat", "draw", "to_graphviz"]

@@ -20,7 +20,7 @@ import rnn
 from rnn import commands as training
 
 from .drawing import scene_of, study
-from .figure import WRITERS, Figure
+from .figure import WRITERS, Figure, MissingExtra
 from .proof import Proof
 from .theme import THEMES
 from .words import number, one_line, plain, plural
@@ -57,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Refusal, training.Misuse) as refusal:
         _say(f"minigrad: {refusal}", sys.stderr)
         return 2
+    except MissingExtra as missing:
+        _say(f"minigrad: {missing}", sys.stderr)
+        return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .charts.chart import Chart
+from .formats import WRITERS, MissingExtra, UnsupportedFormat
 from .ink import Sheet
 from .layout import Picture, arrange
 from .pen import ink
@@ -15,9 +17,7 @@ from .scene import Scene
 from .svg import render
 from .theme import THEMES
 
-
-class UnsupportedFormat(ValueError):
-    """A file ending no renderer writes."""
+__all__ = ["WRITERS", "Figure", "MissingExtra", "UnsupportedFormat"]
 
 
 class Figure:
@@ -33,21 +33,28 @@ class Figure:
     '<svg'
     """
 
-    def __init__(self, scene: Scene, theme: str = "light") -> None:
+    def __init__(self, scene: Scene | Chart, theme: str = "light") -> None:
         if theme not in THEMES:
             raise ValueError(f"theme must be one of {', '.join(THEMES)}, got {theme!r}")
         self.scene = scene
         self.theme = theme
 
+    @property
+    def kind(self) -> str:
+        """What kind of figure this is: `lanes`, or the name of the chart."""
+        return "lanes" if isinstance(self.scene, Scene) else self.scene.kind
+
     @cached_property
     def picture(self) -> Picture:
-        """The scene with coordinates."""
+        """The scene of a graph with coordinates; raises UnsupportedFormat for a chart."""
+        if not isinstance(self.scene, Scene):
+            raise UnsupportedFormat(f"a {self.kind} is a chart: it has no boxes and edges")
         return arrange(self.scene)
 
     @cached_property
     def sheet(self) -> Sheet:
         """The figure as ink: what every renderer writes."""
-        return ink(self.picture)
+        return ink(self.picture) if isinstance(self.scene, Scene) else self.scene.sheet()
 
     @cached_property
     def svg(self) -> str:
@@ -58,7 +65,8 @@ class Figure:
         """Write the figure to `path`, its format taken from the ending, and return the path.
 
         The file is complete or not there: it is written under a temporary name and moved into place.
-        Raises UnsupportedFormat for an ending nobody writes, OSError where the path cannot be written.
+        Raises UnsupportedFormat for an ending nobody writes or one that suits no chart, MissingExtra where the
+        converter for .png and .pdf is not installed, OSError where the path cannot be written.
         """
         target = Path(path)
         ending = target.suffix.lower()
@@ -82,16 +90,11 @@ class Figure:
 
     def __repr__(self) -> str:
         scene = self.scene
+        if not isinstance(scene, Scene):
+            return f"<Figure {scene.kind}: {scene.summary}>"
         return (
             f"<Figure {scene.level}: {len(scene.columns)} columns, {len(scene.boxes)} boxes, {len(scene.edges)} edges>"
         )
-
-
-def _svg(figure: Figure) -> bytes:
-    return figure.svg.encode("utf-8")
-
-
-WRITERS = {".svg": _svg}
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -110,8 +110,13 @@ def _bar(arrow: Arrow) -> Shape:
     return line("r", ((x - dx * 2, y - dy * 2), (x + dx * 2, y + dy * 2)))
 
 
+def style_of(role: str, kind: str) -> str:
+    """Return the style of a box: its kind's colour, or its role's."""
+    return _KINDS.get(kind, "") or _ROLES.get(role, "p")
+
+
 def _box(box: Box, spot: Spot) -> Group:
-    name = _KINDS.get(box.kind, "") or _ROLES.get(box.role, "p")
+    name = style_of(box.role, box.kind)
     label: tuple[Word, ...] = ()
     if box.role == "gate" and box.note:
         label = (

@@ -7,13 +7,11 @@ back along it. Layout adds coordinates, renderers add ink; neither adds facts.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import math
 from dataclasses import dataclass
 from typing import Literal
 
+from .facts import Facts
 from .words import Rich
 
 Role = Literal[
@@ -162,7 +160,7 @@ class DockItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Facts):
     """Everything one figure shows. Words are complete sentences, numbers in them are computed."""
 
     level: Literal["cell", "op"]
@@ -185,11 +183,3 @@ class Scene:
     def scale(self) -> Scale:
         """Log scale of the gradient arrows, one for the whole figure."""
         return Scale(self.reference)
-
-    def to_json(self) -> str:
-        """Return the scene as JSON, keys in order of definition."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=True, allow_nan=True)
-
-    def digest(self) -> str:
-        """Return eight hexadecimal digits that depend on the scene's content alone."""
-        return hashlib.sha256(self.to_json().encode("ascii")).hexdigest()[:8]

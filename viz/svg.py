@@ -13,24 +13,31 @@ from xml.sax.saxutils import escape as _escape
 from .ink import Circle, Group, Item, Rect, Shape, Sheet
 from .layout.routes import Path
 from .layout.stamp import Word
-from .theme import stylesheet
+from .theme import literal, stylesheet
 from .words import SMALL, Rich, clean
 
 _ANCHORS = {"middle": "m", "end": "e"}
 _STYLES = {"quiet": "q", "note": "q", "header": "q", "title": "b", "bold": "b"}
 
 
-def render(sheet: Sheet, theme: str = "light", attributes: Mapping[str, str] | None = None) -> str:
-    """Return `sheet` as an SVG document; `attributes` are written on the groups that draw these parts of the scene."""
+def render(
+    sheet: Sheet, theme: str = "light", attributes: Mapping[str, str] | None = None, *, variables: bool = True
+) -> str:
+    """Return `sheet` as an SVG document.
+
+    `attributes` are written on the groups that draw these parts of the scene. Without `variables` the style sheet is
+    plain CSS, which simple converters read.
+    """
     prefix = sheet.identity
     marks = attributes or {}
+    style = (stylesheet if variables else literal)(theme, prefix)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" '
         f'viewBox="0 0 {num(sheet.width)} {num(sheet.height)}" role="img" '
         f'aria-labelledby="{prefix}-t {prefix}-d">',
         f'<title id="{prefix}-t">{text(sheet.title)}</title>',
         f'<desc id="{prefix}-d">{text(sheet.about)}</desc>',
-        f"<style>\n{stylesheet(theme, prefix)}\n</style>",
+        f"<style>\n{style}\n</style>",
         '<rect class="paper" width="100%" height="100%"/>',
         *(drawn(item, marks) for item in sheet.items),
         "</svg>",

@@ -7,6 +7,8 @@ the first and browsers the second. Hues are Okabe and Ito's (colour-blind safe) 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
 
 THEMES = ("light", "dark", "auto", "print")
 
@@ -127,9 +129,55 @@ def stylesheet(theme: str, prefix: str) -> str:
     if theme == "auto":
         dark = _variables(_DARK)
         lines.append(f"@media (prefers-color-scheme:dark){{#{prefix}{{{dark}}}}}")
-    for selector, body in re.findall(r"([^{}\s][^{}]*)\{([^{}]*)\}", _RULES):
-        lines.append(f"#{prefix} {selector.strip()}{{{_twice(body, colours)}}}")
+    for selector, body in _rules():
+        lines.append(f"#{prefix} {selector}{{{_twice(body, colours)}}}")
     return "\n".join(lines)
+
+
+def literal(theme: str, prefix: str) -> str:
+    """Return the CSS of `theme` without variables and media queries, for converters that know neither."""
+    colours = _PALETTES[theme]
+    return "\n".join(f"#{prefix} {selector}{{{_filled(body, colours)}}}" for selector, body in _rules())
+
+
+def resolve(theme: str, chain: Sequence[str]) -> dict[str, str]:
+    """Return the declarations that hold for an element: its own classes last in `chain`, its groups' before.
+
+    A text has the class name `text` beside its own. For renderers that have no style sheets.
+
+    >>> resolve("light", ["zero", "r"])["stroke-dasharray"]
+    '1.2 3.2'
+    """
+    colours = _PALETTES[theme]
+    found: dict[str, tuple[int, str]] = {}
+    for selector, body in _rules():
+        wanted = selector.split()
+        if not _matches(wanted, chain):
+            continue
+        weight = sum(part.startswith(".") for part in wanted)
+        for declaration in filter(None, _filled(body, colours).split(";")):
+            name, value = declaration.split(":")
+            if name not in found or weight >= found[name][0]:
+                found[name] = (weight, value)
+    return {name: value for name, (_, value) in found.items()}
+
+
+def _matches(wanted: Sequence[str], chain: Sequence[str]) -> bool:
+    """Tell whether the last of `wanted` names the element, and the others, in order, groups round it."""
+    names = [classes.split() for classes in chain]
+    if not names or wanted[-1].lstrip(".") not in names[-1]:
+        return False
+    groups = iter(names[:-1])
+    return all(any(part.lstrip(".") in classes for classes in groups) for part in wanted[:-1])
+
+
+@cache
+def _rules() -> tuple[tuple[str, str], ...]:
+    return tuple((selector.strip(), body) for selector, body in re.findall(r"([^{}\s][^{}]*)\{([^{}]*)\}", _RULES))
+
+
+def _filled(body: str, colours: dict[str, str]) -> str:
+    return re.sub(r"\$([\w-]+)", lambda name: colours[name[1]], body)
 
 
 def _variables(colours: dict[str, str]) -> str:

@@ -1,0 +1,1 @@
+"""Charts: figures of numbers about a gradient, where `draw` shows the graph itself."""
