@@ -250,7 +250,10 @@ def norm(x: Value, ord: float | str | None = None, axis: Axis = None, *, keepdim
         return ops.cast(count_nonzero(x, axis, keepdims=keepdims), dtype=x.dtype)
     if ord == 1:
         return sum(size, axis, keepdims=keepdims)
-    return sum(size**ord, axis, keepdims=keepdims) ** (1 / ord)
+    total = sum(size**ord, axis, keepdims=keepdims)
+    is_zero = ops.equal(total, 0)
+    # The double where: the root's slope at 0 is infinite, and must not be reached.
+    return choose_where(is_zero, 0.0, choose_where(is_zero, 1.0, total) ** (1 / ord))
 
 
 def logsumexp(x: Value, axis: Axis = None, *, keepdims: bool = False) -> Node:
