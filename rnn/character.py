@@ -138,14 +138,18 @@ class CharacterLearner:
     """Reads a text in `batch` places at once, `window` characters a step, and carries the states from step to step.
 
     The text is cut into `batch` equal stretches that are read side by side; at their ends reading begins anew, with
-    states of 0. The gradient reaches back `window` steps: truncated backpropagation through time.
+    states of 0. The gradient reaches back `window` steps: truncated backpropagation through time. `unseen` is a text
+    to judge the model by that it never learns from.
     """
 
-    def __init__(self, model: CharacterModel, text: str, *, window: int = 50, batch: int = 16) -> None:
+    def __init__(
+        self, model: CharacterModel, text: str, *, window: int = 50, batch: int = 16, unseen: str = ""
+    ) -> None:
         if len(text) < 2:
             raise ValueError(f"a text needs two characters or more, one to read and the next to predict; got {text!r}")
         self.model = model
         self.parameters = model.parameters
+        self.unseen = unseen
         codes = model.vocabulary.encode(text)
         self.batch = max(1, min(batch, (len(codes) - 1) // window))
         stretch = (len(codes) - 1) // self.batch
@@ -185,6 +189,10 @@ class CharacterLearner:
         """Go on where `carried` was taken."""
         self._position = int(carried["position"])
         self._states = [carried[name] for name in self.model.net.states]
+
+    def held_out(self) -> float | None:
+        """Nats a character on the text it does not learn from, or None if there is none."""
+        return self.model.bits_per_character(self.unseen) * float(np.log(2)) if len(self.unseen) > 1 else None
 
 
 def common_characters(text: str, most: int) -> tuple[str, str]:

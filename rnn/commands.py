@@ -21,6 +21,8 @@ from .train import Learner, Training, TrainingError, train
 
 # A text may have more kinds of characters than this; the rarest are then read as one.
 MOST_CHARACTERS = 1000
+# The end of a text at least ten times as long, to judge by.
+HELD_OUT = 2000
 TEXT_DEFAULTS: dict[str, Any] = {
     "cell": "lstm",
     "hidden": 128,
@@ -184,17 +186,25 @@ def _train_text(options: argparse.Namespace, path: Path | None, saved: Checkpoin
     text, characters = common_characters(text, MOST_CHARACTERS)
     settings = _settings(options, saved, TEXT_DEFAULTS | {"seed": 0})
     model = _made_model(characters, settings)
-    learner = CharacterLearner(model, text, window=settings["window"], batch=settings["batch"])
+    aside = HELD_OUT if len(text) >= 10 * HELD_OUT else 0
+    learner = CharacterLearner(
+        model,
+        text[: len(text) - aside],
+        window=settings["window"],
+        batch=settings["batch"],
+        unseen=text[len(text) - aside :],
+    )
     _say(
         f"{options.what}: {len(text):,} characters, {len(characters):,} kinds; "
         f"{learner.batch} stretches side by side, {learner.window} characters a step; the run is kept in {path}"
     )
-    if len(text) < 1000:
-        _say("so short a text is learned by heart; for new text of its kind give some thousand characters")
+    judged = f"on the last {aside:,}, which it does not learn from" if aside else "on the text itself: it is short"
+    _say(f"the best weights are those with the lowest loss {judged}")
     optimiser = Adam(model.parameters, settings["lr"])
     header = {"task": "text", "text": digest, "characters": characters, "settings": settings}
     run = _trained(learner, optimiser, settings["steps"], settings["clip"], options, path, header)
-    _say(f"loss {run.best_loss:.3f} nats a character at best; write with: minigrad sample {path}")
+    reached = f"loss {run.best_loss:.3f} nats a character at best; " if run.losses else ""
+    _say(f"{reached}write with: minigrad sample {path}")
 
 
 def _made_model(characters: str, settings: dict[str, Any]) -> CharacterModel:

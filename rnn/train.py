@@ -39,7 +39,8 @@ class Learner(Protocol):
     """What can be trained.
 
     `gradients` draws the next batch with the generator and differentiates its loss. `carried` returns what passes from
-    batch to batch (a position in a text, a hidden state) and `resume` puts it back.
+    batch to batch (a position in a text, a hidden state) and `resume` puts it back. `held_out` is the loss on data
+    that no batch is drawn from, or None where there are none: by it the best parameters are chosen.
     """
 
     parameters: dict[str, Parameter]
@@ -49,6 +50,8 @@ class Learner(Protocol):
     def carried(self) -> dict[str, Array]: ...
 
     def resume(self, carried: Mapping[str, Array]) -> None: ...
+
+    def held_out(self) -> float | None: ...
 
 
 class TrainingError(RuntimeError):
@@ -63,7 +66,8 @@ class Training:
         step: steps done.
         losses: the mean loss of each `every` steps.
         norm: the gradient's norm at the last step, before clipping.
-        best: the parameters at the end of the window with the lowest mean loss, or None before the first window ends.
+        best: the parameters at the end of the best window, or None before the first ends.
+        best_loss: the loss that window was chosen by, on the data held out or else its own mean; inf before the first.
         interrupted: whether Ctrl-C ended it.
     """
 
@@ -74,13 +78,9 @@ class Training:
     losses: list[float] = field(default_factory=list)
     norm: float = 0.0
     best: dict[str, Array] | None = None
+    best_loss: float = np.inf
     interrupted: bool = False
     window: list[float] = field(default_factory=list)
-
-    @property
-    def best_loss(self) -> float:
-        """The lowest mean loss of a window; inf before the first."""
-        return min(self.losses, default=np.inf)
 
     def advance(self, clip: float) -> Batch:
         """One step. Raises TrainingError, parameters untouched, where the loss or gradient is not finite."""
@@ -98,12 +98,14 @@ class Training:
         return batch
 
     def close_window(self) -> None:
-        """Record the mean loss since the last call, and keep the parameters if it is the lowest yet."""
-        mean = float(np.mean(self.window))
-        if mean < self.best_loss:
-            self.best = {name: parameter.value for name, parameter in self.learner.parameters.items()}
-        self.losses.append(mean)
+        """Record the mean loss since the last call, and keep the parameters if they are the best yet."""
+        self.losses.append(float(np.mean(self.window)))
         self.window.clear()
+        unseen = self.learner.held_out()
+        judged = self.losses[-1] if unseen is None else unseen
+        if judged < self.best_loss:
+            self.best_loss = judged
+            self.best = {name: parameter.value for name, parameter in self.learner.parameters.items()}
 
     def save(self, path: str | Path, header: Mapping[str, Any]) -> None:
         """Write the whole run to a checkpoint."""
@@ -112,6 +114,7 @@ class Training:
             **{f"best/{name}": value for name, value in (self.best or {}).items()},
             **{f"optimiser/{name}": value for name, value in self.optimiser.state().items()},
             **{f"carried/{name}": value for name, value in self.learner.carried().items()},
+            "best_loss": np.array(self.best_loss),
             "losses": np.array(self.losses, dtype=float),
             "window": np.array(self.window, dtype=float),
         }
@@ -134,7 +137,7 @@ class Training:
         self.generator.bit_generator.state = checkpoint.header["generator"]
         self.step, self.norm = checkpoint.header["step"], checkpoint.header["norm"]
         self.losses, self.window = checkpoint.arrays["losses"].tolist(), checkpoint.arrays["window"].tolist()
-        self.best = checkpoint.folder("best") or None
+        self.best, self.best_loss = checkpoint.folder("best") or None, float(checkpoint.arrays["best_loss"])
 
 
 def train(

@@ -89,6 +89,10 @@ class Task(ABC):
         if carried:
             raise CheckpointError(f"{type(self).__name__} carries nothing, the checkpoint {', '.join(carried)}")
 
+    def held_out(self) -> float | None:
+        """Batches are drawn afresh: the mean loss of a window is as good a judge as any."""
+        return None
+
     @property
     def _differentiated(self) -> PerShape:
         if "_loss_and_gradients" not in self.__dict__:

@@ -21,7 +21,7 @@ TEXT = "From fairest creatures we desire increase,\nThat thereby beauty's rose m
 def learner():
     """Everything a checkpoint must hold at once: carried states, a position, drawn masks, a generator."""
     model = rnn.CharacterModel("".join(sorted(set(TEXT))), cell="lstm", hidden=8, layers=2, dropout=0.3, seed=1)
-    return rnn.CharacterLearner(model, TEXT, window=7, batch=3)
+    return rnn.CharacterLearner(model, TEXT, window=7, batch=3, unseen=TEXT[:30])
 
 
 def run(path, steps=STEPS, *, resume=False, made=None, **options):
@@ -118,6 +118,7 @@ class Interrupting:
     def __init__(self, presses=1):
         self.inner = learner()
         self.parameters, self.carried, self.resume = self.inner.parameters, self.inner.carried, self.inner.resume
+        self.held_out = self.inner.held_out
         self.calls, self.presses = 0, presses
 
     def gradients(self, generator):
@@ -156,6 +157,18 @@ def test_a_second_ctrl_c_stops_at_once_and_leaves_the_last_checkpoint(tmp_path):
     assert rnn.read_checkpoint(path).header["step"] == 6
 
 
+@pytest.mark.parametrize("unseen", [[3.0, 1.0, 2.0], [None, None, None]])
+def test_the_best_parameters_are_judged_by_what_was_held_out_if_anything(unseen):
+    made = Exploding()
+    steps, values = iter(unseen), []
+    made.held_out = lambda: values.append(float(made.parameters["w"].value[0])) or next(steps)
+    made.results = (0.25, 0.5)  # the loss falls at step 3, in the last window
+    run = rnn.train(made, rnn.SGD(made.parameters, 0.25), 3, every=1)
+    best = 1 if unseen[0] else 2
+    assert run.best["w"].tolist() == [values[best]]
+    assert run.best_loss == (unseen[best] or 0.25)
+
+
 def test_it_trains_outside_the_main_thread():
     done = []
     thread = threading.Thread(target=lambda: done.append(run(None, 2).step))
@@ -179,6 +192,9 @@ class Exploding:
 
     def resume(self, carried):
         pass
+
+    def held_out(self):
+        return None
 
 
 @pytest.mark.parametrize(("loss", "gradient"), [(np.nan, 1.0), (1.0, np.nan), (1.0, np.inf)])
