@@ -29,6 +29,7 @@ Subject = Node | Sequence[Node] | Unrolled | Reading
 WHOLE = {"cell": 8, "op": 5}
 """How many steps fit on a slide with text one can read; longer sequences show head and tail."""
 ENDS = {"cell": 3, "op": 2}
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(slots=True)
@@ -210,14 +211,16 @@ def _subtitle(found: Study, level: Level) -> Rich:
         + "Gradient arrows run backward beside the forward edges: "
         + "width is how much arrives, colour what the edge did to it"
     )
-    if len(found.losses) > 1:
-        return (
-            words.Run(parts + ". L = L"),
-            words.Run("1", "sub"),
-            words.Run(" + … + L"),
-            words.Run(str(len(found.losses)), "sub"),
-        )
-    return (words.Run(parts + "."),)
+    return (words.Run(parts + "." if len(found.losses) < 2 else f"{parts}. "), *_loss_sum(len(found.losses)))
+
+
+def _loss_sum(count: int) -> Rich:
+    """Return what the loss is the sum of, in one piece that no line break parts."""
+    if count < 2:
+        return ()
+    between = "+" if count == 2 else "+ … +"
+    said = f"L = L_1 {between} L_{{{count}}}".replace(" ", NO_BREAK)
+    return rich(said)
 
 
 def _sentence(found: Study, count: int) -> Rich:
@@ -243,13 +246,14 @@ def _sentence(found: Study, count: int) -> Rich:
     if not all(0 < size < math.inf for size in sizes):
         return (words.Run(f"{opening}; "), *ends[0], words.Run(f" is {number(sizes[0])}."))
     ratio = sizes[0] / sizes[1]
-    rate = -math.log10(ratio) / (last - first)
+    rate = round(abs(math.log10(ratio)) / (last - first), 3)
+    trend = f"{'shrinks' if ratio < 1 else 'grows'} by {number(rate)} decades a step" if rate else "keeps its size"
     return (
         words.Run(f"{opening}; "),
         *ends[0],
         words.Run(f" is {number(ratio)} times "),
         *ends[1],
-        words.Run(f" ({number(round(rate, 3))} decades a step)."),
+        words.Run(f": going back it {trend}."),
     )
 
 

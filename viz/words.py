@@ -1,7 +1,7 @@
 """Words on a figure: rich text with sub- and superscripts, numbers, and how wide a word is.
 
-Nothing here knows what a figure shows. Widths are those of DejaVu Sans, the widest face among the
-usual sans-serif fall-backs, so a label that fits here fits wherever the figure is opened.
+Nothing here knows what a figure shows. The width of a character is the largest of DejaVu Sans, Liberation Sans
+(Arial's metrics) and Inter, so a label that fits here fits wherever the figure is opened.
 """
 
 from __future__ import annotations
@@ -28,25 +28,37 @@ class Run:
 Rich = tuple[Run, ...]
 
 _WIDTHS = {
+    0.23: "′",
     0.28: "'ijl",
-    0.29: "IJ",
-    0.32: " ,.·",
-    0.34: "/:;\\|",
-    0.36: "-f",
-    0.40: "()[]t!₀₁₂₃₄₅₆₇₈₉",
-    0.41: "r",
-    0.46: '"',
-    0.50: "*_`–‖",
-    0.53: "sz?“”∂⁻",
-    0.56: "cL",
-    0.59: "Fkvxy",
-    0.61: "PTYaoe",
-    0.64: "ESbdghnpqu$0123456789{}σΣ",
-    0.69: "KAVBRXZC",
-    0.75: "UHN",
-    0.79: "DG&OQ◇",
-    0.84: "w#+<=>^~M×⊙→−≤≥✓",
-    1.00: "%mW@…¼½",
+    0.30: "I",
+    0.32: " ,.\u00a0·",
+    0.34: ":;|",
+    0.37: "/\\f",
+    0.39: "ʸᵀ",
+    0.41: "!()[]t₁₇",
+    0.43: "r²₂₅₆₈₉",
+    0.45: "³₀₃₄",
+    0.47: '"-',
+    0.50: "*`‖",
+    0.53: "s“”⁻",
+    0.55: "Jz",
+    0.57: "?L_c–",
+    0.60: "kvxyŷλ",
+    0.62: "Faeoθτ",
+    0.65: "$0123456789Tbdghnpqu{}ĥΣβρσ∂",
+    0.67: "EKPSYα",
+    0.69: "ABVXZΔ∇",
+    0.74: "CRφ␣",
+    0.76: "HNU",
+    0.79: "&DGOQ",
+    0.82: "w",
+    0.84: "#+<=>^~±×÷−≤≥⊙",
+    0.89: "M∈✓",
+    0.94: "∞",
+    0.96: "%",
+    0.99: "Wm¼½↵",
+    1.02: "@…←→",
+    1.06: "◇",
 }
 _ADVANCE = {char: width for width, chars in _WIDTHS.items() for char in chars}
 _UNKNOWN = 1.05

@@ -194,3 +194,34 @@ def test_text_can_be_read_on_a_slide(picture):
 def test_layout_does_not_depend_on_the_numbers():
     one, other = (viz.draw(rnn.read("hello", rnn.LSTM, rng=seed)).picture for seed in (1, 2))
     assert [spot for _, spot in one.body.boxes] == [spot for _, spot in other.body.boxes]
+
+
+def test_nothing_hops_where_no_lane_runs(picture):
+    """A half circle in an edge stands on a level line of another edge, or it bridges nothing."""
+    levels = []
+    for edge, route in picture.body.wires:
+        points = route.forward.path.points()
+        levels += [
+            (edge.id, a[1], *sorted((a[0], b[0])))
+            for a, b in itertools.pairwise([*points, route.forward.head[0]])
+            if abs(a[1] - b[1]) < 0.01
+        ]
+    for edge, route in picture.body.wires:
+        for x, y in route.over:
+            assert any(name != edge.id and abs(y - at) < 0.5 and left < x < right for name, at, left, right in levels)
+
+
+def test_level_and_upright_lines_cross_with_a_bridge(picture):
+    """Where an upright stretch of one edge passes a level stretch of another, it hops."""
+    level, upright = [], []
+    for edge, route in picture.body.wires:
+        for a, b in itertools.pairwise([*route.forward.path.points(), route.forward.head[0]]):
+            if abs(a[1] - b[1]) < 0.01:
+                level.append((edge, a[1], *sorted((a[0], b[0]))))
+            elif abs(a[0] - b[0]) < 0.01:
+                upright.append((edge, a[0], *sorted((a[1], b[1]))))
+    for edge, x, top, bottom in upright:
+        for other, y, left, right in level:
+            shared = {edge.source, edge.target} & {other.source, other.target}
+            if not shared and left + 8 < x < right - 8:
+                assert not top + 0.5 < y < bottom - 0.5, (edge.id, other.id)

@@ -307,7 +307,7 @@ class Step:
         start = self.spots[source]
         if source in self.plan.states:
             corners = [(start.right, start.y), (self.riser, start.y), (self.riser, end.bottom)]
-            over = [self.frame.carry] if self.plan.carry else []
+            over = [self.frame.carry] if self.plan.local.onward & set(self.plan.carry) else []
             return route(corners, over=over)
         if start.y == end.y:
             side = -1 if self.plan.inline else 1

@@ -63,6 +63,8 @@ class Local:
     cells: dict[str, Cell]
     sizes: dict[str, tuple[float, float]]
     """Width and height of every key, the largest in any column, so that columns stay congruent."""
+    onward: frozenset[str] = frozenset()
+    """Keys of the states that the next column takes up."""
 
     def signature(self) -> object:
         """Return what two columns must share to share a stamp."""
@@ -70,7 +72,7 @@ class Local:
             (key, box.role, box.kind, box.cell, box.lane, len(box.tags), bool(box.note))
             for key, box in self.boxes.items()
         )
-        return self.column.kind, boxes, tuple(self.edges), tuple(self.cells)
+        return self.column.kind, boxes, tuple(self.edges), tuple(self.cells), self.onward
 
 
 @dataclass(slots=True)
@@ -93,6 +95,7 @@ def locals_of(scene: Scene) -> list[Local]:
     boxes: dict[int, dict[str, Box]] = defaultdict(dict)
     edges: dict[int, dict[EdgeKey, Edge]] = defaultdict(dict)
     cells: dict[int, dict[str, Cell]] = defaultdict(dict)
+    onward: dict[int, set[str]] = defaultdict(set)
     sizes: dict[str, tuple[float, float]] = {}
     for box in scene.boxes:
         boxes[box.column][box.key] = box
@@ -104,10 +107,13 @@ def locals_of(scene: Scene) -> list[Local]:
         source, before = keys[edge.source]
         target, column = keys[edge.target]
         name = source if before == column else "<" + source
+        if before != column:
+            onward[before].add(source)
         count = sum(known[:2] == (name, target) for known in edges[column])
         edges[column][(name, target, count)] = edge
     return [
-        Local(column, boxes[column.index], edges[column.index], cells[column.index], sizes) for column in scene.columns
+        Local(column, boxes[at], edges[at], cells[at], sizes, frozenset(onward[at]))
+        for at, column in enumerate(scene.columns)
     ]
 
 

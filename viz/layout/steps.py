@@ -18,11 +18,13 @@ from .sizes import BESIDE, CHIP_HEIGHT, OP, TEXT, box_size, chip_row, chip_width
 from .spot import Spot
 from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, press
 
-GAP = 12.0
+GAP = 11.0
 BENT = 14.0
 PORT = 15.0
-LEFT = 36.0
-MARGIN = 17.0
+LEFT = 32.0
+MARGIN = 14.0
+PITCH = 22.0
+NOSE = 17.0
 NEAREST = 26.0
 STEEP = 0.34
 FARTHEST = 64.0
@@ -158,10 +160,10 @@ class _Step:
         out = self.out
         right = max((spot.right for spot in out.spots.values()), default=LEFT)
         leaving = [(a, b) for a, b, _ in self.local.edges if self.local.boxes[b].role == "state"]
-        leaving.sort(key=lambda pair: abs(self._drop(*pair)))
+        leaving.sort(key=lambda pair: -abs(self._drop(*pair)))
         tracks = [pair for pair in leaving if self._drop(*pair)]
-        self.track = {pair: right + MARGIN * (place + 1) for place, pair in enumerate(tracks)}
-        pill = right + MARGIN * (len(tracks) + 1) + self.grid.pill / 2
+        self.track = {pair: right + MARGIN + PITCH * place for place, pair in enumerate(tracks)}
+        pill = right + MARGIN + PITCH * max(0, len(tracks) - 1) + NOSE + self.grid.pill / 2
         out.width = pill + self.grid.pill / 2 + 6
         for key, box in self.local.boxes.items():
             if box.role == "state":
@@ -316,7 +318,7 @@ def _straight(corners: Sequence[Point], over: Sequence[float] = ()) -> Route:
 
 def _ends(local: Local, grid: Grid) -> Stamp:
     """Return the stamp of the initial states, or of a gap that stands for hidden steps."""
-    words = width(local.column.header, TEXT) + 30 if local.column.kind == "gap" else 6.0
+    words = width(local.column.header, TEXT) + 14 if local.column.kind == "gap" else 6.0
     stamp = Stamp(words + grid.pill + 6)
     x = stamp.width - 6 - grid.pill / 2
     for key, box in local.boxes.items():
