@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .charts.chart import Chart
+from .chart import Chart
 from .formats import WRITERS, MissingExtra, UnsupportedFormat
 from .ink import Sheet
 from .layout import Picture, arrange

@@ -17,7 +17,8 @@ from .theme import literal, stylesheet
 from .words import SMALL, Rich, clean
 
 _ANCHORS = {"middle": "m", "end": "e"}
-_STYLES = {"quiet": "q", "note": "q", "header": "q", "title": "b", "bold": "b"}
+STYLES = {"quiet": "q", "note": "q", "header": "q", "title": "b", "bold": "b", "pale": "pale", "inked": "inked"}
+"""Class names of the styles of words."""
 
 
 def render(
@@ -120,7 +121,7 @@ def path(found: Path) -> str:
 
 def word(found: Word) -> str:
     """Return one line of text; runs below or above the line become tspans."""
-    classes = [_ANCHORS.get(found.anchor, ""), _STYLES.get(found.style, "")]
+    classes = [_ANCHORS.get(found.anchor, ""), STYLES.get(found.style, "")]
     shown = " ".join(name for name in classes if name)
     attribute = f' class="{shown}"' if shown else ""
     return (
@@ -136,7 +137,9 @@ def _runs(words: Rich, size: float) -> str:
         if wanted == height and not run.shift:
             parts.append(text(run.text))
             continue
+        # Some renderers drop a space that stands first in a tspan; between two of them they keep it.
+        gap, shown = (" ", run.text[1:]) if run.text.startswith(" ") else ("", run.text)
         small = f' font-size="{num(size * SMALL)}"' if run.shift else ""
-        parts.append(f'<tspan dy="{num(wanted - height)}"{small}>{text(run.text)}</tspan>')
+        parts.append(f'{gap}<tspan dy="{num(wanted - height)}"{small}>{text(shown)}</tspan>')
         height = wanted
     return "".join(parts)

@@ -119,6 +119,13 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .kf .s{{fill:$f;stroke:$f-rim}} .ki .s{{fill:$i;stroke:$i-rim}} .kg .s{{fill:$g;stroke:$g-rim}}
 .ko .s{{fill:$o;stroke:$o-rim}} .y .s{{fill:$y;stroke:$y-rim}} .loss .s{{fill:$loss;stroke:$loss-rim}}
 .w .s{{fill:$w;stroke:$w-rim;stroke-width:1.1}} .w text{{fill:$w-ink}} .dot{{fill:$line}}
+.ax{{fill:none;stroke:$quiet;stroke-width:1}} .grid{{fill:none;stroke:$band;stroke-width:1.2}}
+.pos{{fill:$g0}} .neg{{fill:$g4}} .plain{{fill:$g2}} .rim{{fill:none;stroke:$line;stroke-width:1}}
+.fit{{fill:none;stroke:$g4;stroke-width:2.2;stroke-dasharray:7 4}} .spot{{fill:$g0}}
+.none{{fill:$paper;stroke:$quiet;stroke-width:1.2;stroke-dasharray:1.2 3.2}}
+.faint{{fill:$band;stroke:$rim;stroke-width:0.4}} .heat{{shape-rendering:crispEdges}}
+.nonum{{fill:$paper;stroke:$nan;stroke-width:2.5}}
+.pale{{fill:#ffffff}} .inked{{fill:#14191d}}
 """
 
 

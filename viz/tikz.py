@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from .ink import Circle, Group, Item, Rect, Sheet
 from .layout.routes import Path, Point
 from .layout.stamp import Word
-from .svg import num
+from .svg import STYLES, num
 from .theme import resolve
 from .words import Rich, clean
 
@@ -238,7 +238,7 @@ class _Writer:
         return ",".join(options)
 
     def _word(self, word: Word, chain: tuple[str, ...], offset: Point) -> str:
-        style = {"quiet": "q", "note": "q", "header": "q", "title": "b", "bold": "b"}.get(word.style, "")
+        style = STYLES.get(word.style, "")
         found = resolve(self.theme, [*chain, f"text {style}"])
         anchor = {"middle": "base", "end": "base east"}.get(word.anchor, "base west")
         size = f"{word.size * self.unit:.4g}"

@@ -1,0 +1,53 @@
+"""What all charts share: a title, a generated sentence, a proof, and the way down to ink."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from rnn import Table
+
+from .facts import Facts
+from .ink import Sheet
+from .words import Rich, Run, number, plural
+
+
+@dataclass(frozen=True, slots=True)
+class Chart(Facts, ABC):
+    """The scene of a chart: plain data. Its layout is a function of that data alone."""
+
+    kind: ClassVar[str]
+
+    title: Rich
+    subtitle: Rich
+    sentence: Rich
+    proof: Rich
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """Size of the chart in a few words."""
+
+    @abstractmethod
+    def sheet(self) -> Sheet:
+        """Return the chart as ink."""
+
+
+def proof_of(table: Table, label: Rich) -> Rich:
+    """Return the proof line of a table: its entries, summed, against the gradient. Holds up to rounding."""
+    proof = table.proof()
+    tolerance = 512 * float(np.finfo(table.source.dtype).eps) * float(np.sum(table.norm[table.present]))
+    return proved(proof.difference <= tolerance, proof.terms, label, proof.difference)
+
+
+def proved(holds: bool, terms: int, label: Rich, difference: float, what: str = "contribution") -> Rich:
+    """Return the line that says that `terms` things sum to the gradient, or that they do not."""
+    verb = " = ∂L/∂" if holds else " ≠ ∂L/∂"
+    return (
+        Run(f"{'✓' if holds else '✗'} Sum of {plural(terms, what)}{verb}"),
+        *label,
+        Run(f", max difference {number(difference)}"),
+    )

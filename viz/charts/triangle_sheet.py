@@ -1,0 +1,245 @@
+"""Layout of the (t, k) triangle: the heat map with its marginal shares, and beside it norm and share by lag."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from ..colour import cividis, ink_on
+from ..ink import Circle, Group, Item, Rect, Sheet, line
+from ..layout.picture import EDGE
+from ..layout.routes import Point
+from ..layout.spot import Spot
+from ..layout.stamp import Word
+from ..words import Rich, Run, number, plain
+from .page import SIZE, Page, axis, bar, between, fitting, ticks
+from .triangle import Fit, Triangle
+
+SIDE = 468.0
+LEFT = EDGE + 58.0
+MARGINAL = 84.0
+PANEL = 742.0
+
+
+def lay(chart: Triangle) -> Sheet:
+    """Return the chart as ink."""
+    page = Page(chart)
+    rows, columns = len(chart.norms), len(chart.norms[0]) if chart.norms else 0
+    cell = SIDE / max(rows, columns, 1)
+    top = page.y + 1.9 * SIZE
+    _squares(page, chart, top, cell)
+    _rows(page, chart, top, cell)
+    bottom = _columns(page, chart, top + rows * cell, cell)
+    right = _panels(page, chart, top)
+    page.y = max(bottom, right)
+    page.legend(_legend(chart))
+    notes: list[Rich] = []
+    if chart.block > 1:
+        size = f"{chart.block} × {chart.block}"
+        notes.append((Run(f"Each square stands for {size} contributions and has the colour of the largest."),))
+    return page.close(*notes)
+
+
+def _squares(page: Page, chart: Triangle, top: float, cell: float) -> None:
+    shown = [number(value) for row in chart.norms for value in row if value is not None]
+    size = fitting(shown, cell - 4, 15.0)
+    for t, row in enumerate(chart.norms):
+        for k, value in enumerate(row):
+            if value is None:
+                continue
+            spot = Spot(LEFT + (k + 0.5) * cell, top + (t + 0.5) * cell, cell, cell)
+            items: list[Item] = [_square(chart, value, spot)]
+            if size:
+                style = ink_on(_fraction(chart, value)) if _scaled(chart, value) else ""
+                items.append(Word((Run(number(value)),), spot.x, spot.y + 0.35 * size, size, "middle", style))
+            page.add(Group(tuple(items), title=_title(chart, t, k, value)))
+
+
+def _title(chart: Triangle, t: int, k: int, value: float) -> str:
+    if chart.block == 1:
+        return f"t = {t + 1}, k = {k + 1}: {number(value, 3)}"
+    spans = [
+        f"{place * chart.block + 1} to {min((place + 1) * chart.block, count)}"
+        for place, count in ((t, chart.losses), (k, chart.steps))
+    ]
+    return f"t = {spans[0]}, k = {spans[1]}: at most {number(value, 3)}"
+
+
+def _fraction(chart: Triangle, value: float) -> float:
+    return (math.log10(value) - chart.low) / (chart.high - chart.low)
+
+
+def _scaled(chart: Triangle, value: float) -> bool:
+    return 0 < value < math.inf and _fraction(chart, value) >= 0
+
+
+def _square(chart: Triangle, value: float, spot: Spot) -> Rect:
+    if _scaled(chart, value):
+        return Rect("heat", spot, fill=cividis(_fraction(chart, value)))
+    inner = Spot(spot.x, spot.y, max(spot.w - 3, 0.6 * spot.w), max(spot.h - 3, 0.6 * spot.h))
+    return Rect("none" if value == 0 else "nonum" if not math.isfinite(value) else "faint", inner)
+
+
+def _rows(page: Page, chart: Triangle, top: float, cell: float) -> None:
+    """Number the rows, and put the share of each loss at its right."""
+    count = len(chart.norms)
+    x0 = LEFT + len(chart.norms[0]) * cell + 0.7 * SIZE
+    scale = _unit(chart.by_loss, MARGINAL)
+    zero = x0 + scale * -min(0.0, *chart.by_loss)
+    for t in ticks(count, count * cell, 1.5 * SIZE):
+        page.word(str(t * chart.block + 1), LEFT - 8, top + (t + 0.5) * cell + 0.35 * SIZE, "end", "quiet")
+    page.word((Run("loss t"),), LEFT - 8, top - 0.7 * SIZE, "end", "quiet")
+    page.word("share of loss t", x0, top - 0.7 * SIZE, "start", "quiet")
+    for t, share in enumerate(chart.by_loss):
+        y = top + (t + 0.5) * cell
+        spot = between(zero, zero + scale * share, y - 0.36 * cell, y + 0.36 * cell)
+        page.add(bar(spot, share, f"t = {t * chart.block + 1}: share {number(share, 3)}"))
+        if cell >= 1.3 * SIZE:
+            end = zero + scale * max(share, 0.0) + 5
+            page.word(number(share), end, y + 0.35 * SIZE, style="quiet", size=0.9 * SIZE)
+    page.add(axis(zero, top, zero, top + count * cell))
+
+
+def _columns(page: Page, chart: Triangle, top: float, cell: float) -> float:
+    """Number the columns, put the share of each step below, and return where that ends."""
+    count = len(chart.by_step)
+    room = LEFT + count * cell
+    y = top + 1.25 * SIZE
+    for k in ticks(count, count * cell):
+        page.word(str(k * chart.block + 1), LEFT + (k + 0.5) * cell, y, "middle", "quiet")
+    page.word("step k", LEFT - 8, y, "end", "quiet")
+    y += 0.7 * SIZE
+    scale = _unit(chart.by_step, MARGINAL - 22)
+    zero = y + scale * max(0.0, *chart.by_step) + 16
+    size = fitting([number(share) for share in chart.by_step], cell - 4)
+    for k, share in enumerate(chart.by_step):
+        x = LEFT + (k + 0.5) * cell
+        spot = between(x - 0.36 * cell, x + 0.36 * cell, zero, zero - scale * share)
+        page.add(bar(spot, share, f"k = {k * chart.block + 1}: share {number(share, 3)}"))
+        if size:
+            page.word(number(share), x, zero - scale * max(share, 0.0) - 4, "middle", "quiet", size)
+    page.add(axis(LEFT, zero, room, zero))
+    page.word("share of", LEFT - 8, zero - 1.25 * SIZE, "end", "quiet")
+    page.word("step k", LEFT - 8, zero - 0.1 * SIZE, "end", "quiet")
+    return zero - scale * min(0.0, *chart.by_step)
+
+
+def _unit(values: Sequence[float], room: float) -> float:
+    """Return how long a bar of 1 is, so that all bars together fit in `room`."""
+    span = max(0.0, *values) - min(0.0, *values)
+    return room / span if span else 0.0
+
+
+def _panels(page: Page, chart: Triangle, top: float) -> float:
+    wide = page.wide - EDGE - PANEL
+    y = _colour_bar(page, chart, top - 0.7 * SIZE, wide)
+    left = PANEL + 62
+    y += 3.2 * SIZE
+    page.word("root mean square norm by lag t − k", left, y - 0.9 * SIZE, style="quiet")
+    y = _norms(page, chart, left, y, page.wide - EDGE - left, 196.0)
+    y += 3.0 * SIZE
+    page.word("share by lag t − k", left, y - 0.9 * SIZE, style="quiet")
+    return _shares(page, chart, left, y, page.wide - EDGE - left, 120.0)
+
+
+def _colour_bar(page: Page, chart: Triangle, y: float, wide: float) -> float:
+    page.word("norm of one contribution", PANEL, y, style="quiet")
+    y += 0.6 * SIZE
+    pieces, high = 60, 16.0
+    for piece in range(pieces):
+        spot = Spot(PANEL + (piece + 0.5) * wide / pieces, y + high / 2, wide / pieces + 0.6, high)
+        page.add(Rect("heat", spot, fill=cividis((piece + 0.5) / pieces)))
+    y += high
+    span = chart.high - chart.low
+    for power in range(chart.low, chart.high + 1, max(1, -(-span // 6))):
+        x = PANEL + wide * (power - chart.low) / span
+        page.add(axis(x, y, x, y + 5))
+        anchor = "start" if power == chart.low else "end" if power == chart.high else "middle"
+        page.word(_power(power), x, y + 1.4 * SIZE, anchor, "quiet")
+    return y + 1.4 * SIZE
+
+
+def _power(power: int) -> Rich:
+    return (Run("1"),) if power == 0 else (Run("10"), Run(str(power).replace("-", "−"), "sup"))
+
+
+def _norms(page: Page, chart: Triangle, x0: float, y0: float, wide: float, high: float) -> float:
+    """Draw the norm of each lag as a dot on a log axis, with the fitted line, and return where it ends."""
+    span, lags = chart.high - chart.low, chart.lags
+    for power in range(chart.low, chart.high + 1, max(1, -(-span // 4))):
+        y = y0 + high * (chart.high - power) / span
+        page.add(line("grid", ((x0, y), (x0 + wide, y))))
+        page.word(_power(power), x0 - 8, y + 0.35 * SIZE, "end", "quiet")
+    page.add(axis(x0, y0, x0, y0 + high), axis(x0, y0 + high, x0 + wide, y0 + high))
+    step = wide / max(len(lags), 1)
+
+    def place(lag: float, power: float) -> tuple[float, float]:
+        return x0 + (lag - lags[0].lag + 0.5) * step, y0 + high * (chart.high - power) / span
+
+    if chart.fit is not None:
+        _fitted(page, chart, chart.fit, place)
+    for lag in lags:
+        if _scaled(chart, lag.norm):
+            x, y = place(lag.lag, math.log10(lag.norm))
+            dot = Circle("spot", x, y, min(4.5, max(1.8, 0.4 * step)))
+            page.add(Group((dot,), title=f"lag {lag.lag}: {number(lag.norm, 3)}"))
+    return _lag_numbers(page, chart, x0, y0 + high, step)
+
+
+def _fitted(page: Page, chart: Triangle, fit: Fit, place: Callable[[float, float], Point]) -> None:
+    first, last = chart.lags[0].lag, chart.lags[-1].lag
+    ends = [(lag, fit.start + fit.slope * lag) for lag in (first, last)]
+    cut = [
+        (lag + (min(max(power, chart.low), chart.high) - power) / fit.slope if fit.slope else lag, power)
+        for lag, power in ends
+    ]
+    points = [place(lag, min(max(power, chart.low), chart.high)) for lag, power in cut]
+    if points[1][0] > points[0][0]:
+        page.add(line("fit", points))
+
+
+def _lag_numbers(page: Page, chart: Triangle, x0: float, y: float, step: float) -> float:
+    for place in ticks(len(chart.lags), len(chart.lags) * step, first=0):
+        page.word(str(chart.lags[place].lag), x0 + (place + 0.5) * step, y + 1.25 * SIZE, "middle", "quiet")
+    return y + 1.25 * SIZE
+
+
+def _shares(page: Page, chart: Triangle, x0: float, y0: float, wide: float, high: float) -> float:
+    values = [lag.share for lag in chart.lags if math.isfinite(lag.share)] or [0.0]
+    scale = _unit(values, high - 18)
+    zero, step = y0 + 16 + scale * max(0.0, *values), wide / max(len(chart.lags), 1)
+    size = fitting([number(value) for value in values], step - 4)
+    for place, lag in enumerate(chart.lags):
+        if math.isfinite(lag.share):
+            x = x0 + (place + 0.5) * step
+            spot = between(x - 0.36 * step, x + 0.36 * step, zero, zero - scale * lag.share)
+            page.add(bar(spot, lag.share, f"lag {lag.lag}: share {number(lag.share, 3)}"))
+            if size:
+                above = zero - scale * max(lag.share, 0.0) - 4
+                page.word(number(lag.share), x, above, "middle", "quiet", size)
+    page.add(axis(x0, zero, x0 + wide, zero))
+    return _lag_numbers(page, chart, x0, zero - scale * min(0.0, *values), step)
+
+
+def _legend(chart: Triangle) -> list[tuple[Item, float, str | Rich]]:
+    square = Spot(9, 0, 18, 14)
+    values = [value for row in chart.norms for value in row]
+    numbers = [value for value in values if value is not None]
+    shares = [*chart.by_loss, *chart.by_step, *(lag.share for lag in chart.lags)]
+    found: list[tuple[Item, float, str | Rich]] = [(Rect("pos", square), 18, "share")]
+    if any(share < 0 for share in shares):
+        found.append((Rect("neg", square), 18, "negative share: it cancels others"))
+    if chart.fit is not None:
+        meaning = f"fit: × {number(10**chart.fit.slope)} a lag"
+        if 0 < chart.fit.half_life < math.inf:
+            meaning += f", half-life {number(chart.fit.half_life)} steps"
+        found.append((line("fit", ((0, 0), (30, 0))), 30, meaning))
+    if any(value == 0 for value in numbers):
+        found.append((Rect("none", square), 18, "exactly 0"))
+    if any(0 < value < math.inf and not _scaled(chart, value) for value in numbers):
+        found.append((Rect("faint", square), 18, f"below {plain(_power(chart.low)).replace('^', '')}"))
+    if not all(math.isfinite(value) for value in numbers):
+        found.append((Rect("nonum", square), 18, "NaN or ∞"))
+    if any(value is None for value in values):
+        found.append((Rect("", Spot(0, 0, 0, 0)), 0, "blank: no path leads there"))
+    return found
