@@ -7,9 +7,9 @@ from typing import Any
 
 from .terms import Graph, Rewriter, Term
 
-_UNARY = frozenset(
-    {"sigmoid", "tanh", "sech2", "sigmoid_slope", "sigmoid_mirrored", "exp", "relu", "step", "neg", "sin", "cos", "abs"}
-)
+# Slopes are not among them: they are computed for all steps at once, where a call more costs nothing, and lie best
+# where the products they go into will be.
+_UNARY = frozenset({"sigmoid", "tanh", "exp", "relu", "neg", "sin", "cos", "abs"})
 
 # Computing this many elements that nobody asked for costs less than another call.
 _CHEAPER_THAN_A_CALL = 64
