@@ -1,108 +1,73 @@
-"""Elementwise calls in a row on large slabs go through memory once: block by block, all calls on a block while it is in
-the cache. What a block needs besides (scratch) is then the size of a block too."""
+"""Elementwise groups in a row, on more memory than the cache holds, are cut into blocks: all groups on the first steps,
+then all on the next, so that what one group wrote the next one finds in the cache."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
+from ..ops.core import REGISTRY, Elementwise
+from .schedule import Group
+from .terms import Graph, Term, bases
 
-from .calls import Call, Operand
-from .view import View
-
+# What one block of one group writes, in bytes: a few of them fit in any second-level cache.
 _BLOCK_BYTES = 1 << 16
 
 
-def blocked(calls: Sequence[Call], scratch: range, sizes: list[int]) -> list[Call]:
-    """The same calls, large runs of elementwise ones cut into blocks along their first axis.
-
-    `scratch` are the buffers that only the calls of one term touch; their `sizes` shrink with the blocks.
-    """
-    result: list[Call] = []
-    run = _Run()
-    for call in calls:
-        large = _elementwise(call) and _nbytes(_windows(call)[-1]) > 2 * _BLOCK_BYTES
-        if not (large and run.takes(call)):
-            result += _cut(run.calls, scratch)
-            run = _Run()
-        if large and run.takes(call):
-            run.add(call)
+def blocked(groups: Sequence[Group], graph: Graph) -> list[Group]:
+    """The same terms in an order of smaller groups."""
+    base = bases(graph)
+    result: list[Group] = []
+    run: list[Group] = []
+    inside: set[Term] = set()
+    for group in groups:
+        if _is_large(group):
+            run.append(group)
+            inside.update(group)
+        elif any(base[arg] in inside for term in group for arg in term.args):
+            result += _cut(run, base)
+            run, inside = [], set()
+            result.append(group)
         else:
-            result.append(call)
-    result += _cut(run.calls, scratch)
-    needed = dict.fromkeys(scratch, 0)
-    for call in result:
-        for x in _windows(call):
-            if x.view.buffer in needed:
-                needed[x.view.buffer] = max(needed[x.view.buffer], x.view.offset + x.view.extent + x.dtype.itemsize)
-    for buffer, nbytes in needed.items():
-        sizes[buffer] = nbytes
-    return result
+            result.append(group)  # it needs nothing of the run, and may as well come before it
+    return result + _cut(run, base)
 
 
-def _elementwise(call: Call) -> bool:
-    return isinstance(call.function, np.ufunc) and call.function.signature is None
+def _is_large(group: Group) -> bool:
+    elementwise = isinstance(REGISTRY.get(group[0].op), Elementwise) or group[0].op in ("sigmoid_mirrored", "where")
+    return elementwise and len(group) * group[0].nbytes > 2 * _BLOCK_BYTES and group[0].nbytes <= _BLOCK_BYTES
 
 
-def _windows(call: Call) -> list[Operand]:
-    return [x for x in call.operands if isinstance(x, Operand)]
-
-
-def _nbytes(x: Operand) -> int:
-    return math.prod(x.view.shape) * x.dtype.itemsize
-
-
-class _Run:
-    """Calls of which each block needs no other block of the calls before it."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self._seen: dict[int, set[View]] = {}
-        self._written: set[int] = set()
-
-    def takes(self, call: Call) -> bool:
-        """Whether `call` may join: where one call writes and another reads or writes, they mean the same window."""
-        own = _windows(call)
-        if self.calls and own[-1].view.shape != _windows(self.calls[0])[-1].view.shape:
-            return False
-        out = own[-1].view
-        return all(
-            self._seen.get(view.buffer, {view}) == {view} and (view.buffer != out.buffer or view == out)
-            for view, _ in own
-            if view.buffer == out.buffer or view.buffer in self._written
-        )
-
-    def add(self, call: Call) -> None:
-        """Take the call in."""
-        self.calls.append(call)
-        for view, _ in _windows(call):
-            self._seen.setdefault(view.buffer, set()).add(view)
-        self._written.add(_windows(call)[-1].view.buffer)
-
-
-def _cut(run: list[Call], scratch: range) -> list[Call]:
+def _cut(run: list[Group], base: dict[Term, Term]) -> list[Group]:
     if not run:
         return run
-    out = _windows(run[0])[-1]
-    rows = out.view.shape[0]
-    row_bytes = math.prod(out.view.shape[1:]) * out.dtype.itemsize
-    block = max(1, _BLOCK_BYTES // max(1, row_bytes))
-    if rows < 2 * block or len(run) < 2:
+    family = _families(run, base)
+    number: dict[Term, int] = {}
+    for group in run:
+        for term in group:
+            number.setdefault(family(term), len(number))
+    largest = max(len(group) * group[0].nbytes for group in run) // len(number)
+    width = max(1, _BLOCK_BYTES // max(1, largest))
+    if len(number) < 2 * width:
         return run
-    return [
-        Call(
-            call.name, call.function, tuple([_rows(x, start, min(start + block, rows), scratch) for x in call.operands])
-        )
-        for start in range(0, rows, block)
-        for call in run
-    ]
+    blocks: list[dict[int, Group]] = [{} for _ in range(-(-len(number) // width))]
+    for k, group in enumerate(run):
+        for term in group:
+            blocks[number[family(term)] // width].setdefault(k, []).append(term)
+    return [group for block in blocks for group in block.values()]
 
 
-def _rows(operand: Any, start: int, stop: int, scratch: range) -> Any:
-    if not isinstance(operand, Operand):
-        return operand
-    view = operand.view
-    offset = view.offset if view.buffer in scratch else view.offset + start * view.strides[0]
-    return Operand(View(view.buffer, offset, (stop - start, *view.shape[1:]), view.strides), operand.dtype)
+def _families(run: Iterable[Group], base: dict[Term, Term]) -> Callable[[Term], Term]:
+    """Terms of the run that need each other, directly or not, are of one family, known by one of its members."""
+    parent = {term: term for group in run for term in group}
+
+    def find(term: Term) -> Term:
+        while parent[term] is not term:
+            parent[term] = parent[parent[term]]
+            term = parent[term]
+        return term
+
+    for term in list(parent):
+        for arg in term.args:
+            if base[arg] in parent:
+                parent[find(base[arg])] = find(term)
+    return find

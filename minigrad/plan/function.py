@@ -44,13 +44,12 @@ class _Plan:
     def __init__(self, graph: Graph, passes: Collection[str]) -> None:
         self.guarded = tuple(graph.guarded)
         groups = schedule(graph, "batch" in passes)
+        if "blocks" in passes:
+            groups = blocked(groups, graph)
         layout = Layout(graph, groups, in_place="in_place" in passes, slabs="slabs" in passes)
-        values = len(layout.size)
         lowering = Lowering(graph, layout)
         lowering.write(groups, graph.outputs)
         calls = lowering.calls.calls
-        if "blocks" in passes:
-            calls = blocked(calls, range(values, len(layout.size)), layout.size)
         leaves = [term for term in graph.terms if term.leaf is not None]
         self._outputs = [lowering.operand(term) for term in graph.outputs]
         fixed = {layout.view[term].buffer for term in leaves if constant_value(term) is not None}

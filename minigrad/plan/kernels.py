@@ -50,22 +50,27 @@ def _mirrored(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
     calls.add(np.true_divide, one, out, out, name="divide")
 
 
-def _slope(scale: int) -> _Writer:
-    def write(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
-        # e / (1 + e)^2 with e = exp(-scale |x|), times scale^2: see the kernels of sech2 and sigmoid_slope.
-        r = calls.scratch(out.view.shape, out.dtype)
-        calls.add(np.abs, args[0], out)
-        if scale == 1:
-            calls.add(np.negative, out, out)
-        else:
-            calls.add(np.multiply, out, number(-scale, out.dtype), out)
-        calls.add(np.exp, out, out)
-        calls.add(np.add, out, number(1, out.dtype), r)
-        calls.add(np.true_divide, number(scale, out.dtype), r, r, name="divide")
-        calls.add(np.multiply, out, r, out)
-        calls.add(np.multiply, out, r, out)
+def _slope(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    # e / (1 + e)^2 with e = exp(-|x|), as the op's kernel has it.
+    r = calls.scratch(out.view.shape, out.dtype)
+    one = number(1, out.dtype)
+    calls.add(np.abs, args[0], out)
+    calls.add(np.negative, out, out)
+    calls.add(np.exp, out, out)
+    calls.add(np.add, out, one, r)
+    calls.add(np.true_divide, one, r, r, name="divide")
+    calls.add(np.multiply, out, r, out)
+    calls.add(np.multiply, out, r, out)
 
-    return write
+
+def _sech2(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    # (2 / (q + 1/q))^2 with q = exp(x): nothing cancels, and where q is 0 or inf the sum is inf, rightly.
+    r = calls.scratch(out.view.shape, out.dtype)
+    calls.add(np.exp, args[0], out)
+    calls.add(np.true_divide, number(1, out.dtype), out, r, name="divide")
+    calls.add(np.add, out, r, out)
+    calls.add(np.true_divide, number(2, out.dtype), out, out, name="divide")
+    calls.add(np.multiply, out, out, out)
 
 
 def _relu(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
@@ -117,8 +122,8 @@ ELEMENTWISE: dict[str, _Writer] = {
     "add_n": _add_n,
     "sigmoid": _sigmoid,
     "sigmoid_mirrored": _mirrored,
-    "sigmoid_slope": _slope(1),
-    "sech2": _slope(2),
+    "sigmoid_slope": _slope,
+    "sech2": _sech2,
     "relu": _relu,
     "maximum": _maximum,
     "step": _step,

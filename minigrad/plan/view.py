@@ -15,11 +15,6 @@ class View(NamedTuple):
     shape: Shape
     strides: tuple[int, ...]
 
-    @property
-    def extent(self) -> int:
-        """The bytes from the first element to the last; strides are positive wherever this is asked."""
-        return sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
-
     def transposed(self, axes: tuple[int, ...]) -> View:
         """The axes permuted."""
         return View(

@@ -11,6 +11,9 @@ from .terms import Graph, Rewriter, Term
 # where the products they go into will be.
 _UNARY = frozenset({"sigmoid", "tanh", "exp", "relu", "neg", "sin", "cos", "abs"})
 
+# Larger parts are better off dense, each on its own, than side by side in one wide array.
+_LARGEST = 512
+
 # Computing this many elements that nobody asked for costs less than another call.
 _CHEAPER_THAN_A_CALL = 64
 
@@ -19,7 +22,7 @@ def widen(graph: Graph) -> Graph:
     """Join like ops on slices of one term that differ in one range."""
     families: dict[Any, list[Term]] = {}
     for term in graph.terms:
-        if term.op in _UNARY and term.args[0].op == "slice":
+        if term.op in _UNARY and term.args[0].op == "slice" and term.size <= _LARGEST:
             source = term.args[0].args[0]
             for axis, entry in enumerate(term.args[0].params["index"]):
                 if _is_part(entry, source.shape[axis]):

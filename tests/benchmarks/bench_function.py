@@ -1,0 +1,150 @@
+"""How fast is `mg.function`? The loss and all weight gradients of an unrolled LSTM, beside NumPy by hand and its peers.
+
+    OPENBLAS_NUM_THREADS=1 python tests/benchmarks/bench_function.py                 # against NumPy by hand
+    OPENBLAS_NUM_THREADS=1 python tests/benchmarks/bench_function.py --peers         # torch, jax, autograd, mygrad too
+    OPENBLAS_NUM_THREADS=1 python tests/benchmarks/bench_function.py --planning      # does planning grow linearly?
+
+Everything runs interleaved, one round after the other, float32, on one thread, in seconds of processor time; a ratio is
+the median over rounds of the plan's time over the other's in the same round, so that a machine that is busy for a while
+is busy for both. Peers come with
+`pip install minigrad[bench]`; those not installed are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+import rnn
+
+sys.path.insert(0, str(Path(__file__).parent))
+import by_hand
+import peers
+
+SIZES = ((50, 1, 16), (50, 16, 64), (100, 32, 128))
+# What the plan must reach: its time over the other's, a number a size (None: no promise).
+LIMITS: dict[str, tuple[float | None, ...]] = {
+    "NumPy by hand, fused": (0.85, 0.85, 1.0),
+    "torch eager, primitives": (1 / 10, None, 1 / 1.3),
+    "torch nn.LSTM": (1.3, None, None),
+    "autograd": (1 / 25, None, None),
+}
+
+
+def net(steps: int, batch: int, size: int, weights: list[by_hand.Array]) -> tuple[mg.Node, list[mg.Node]]:
+    """The unrolled LSTM of `rnn`, its loss 0.5 |h_T|^2 and the gradients of its four weights."""
+    model = rnn.LSTM(size, size, dtype=np.float32)
+    for parameter, value in zip(model.parameters.values(), weights, strict=True):
+        parameter.assign(value)
+    x = mg.input((steps, batch, size), dtype=np.float32, name="x")
+    h = rnn.unroll(model, x).steps[-1].h
+    loss = 0.5 * mg.sum(h * h)
+    return x, [loss, *mg.grad(loss, list(model.parameters.values()))]
+
+
+def rounds(contenders: dict[str, Callable[[], Any]], seconds: float) -> dict[str, list[float]]:
+    """Seconds of processor time, name -> one a round; every contender runs once a round."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
+        for name, run in contenders.items():
+            start = time.process_time()
+            run()
+            times[name].append(time.process_time() - start)
+    return times
+
+
+def compare(size: tuple[int, int, int], with_peers: bool, seconds: float) -> Iterator[tuple[str, float, float]]:
+    """(name, median milliseconds, the plan's time over it) for every contender, the plan first."""
+    steps, batch, width = size
+    weights = by_hand.weights(width, width)
+    x = np.random.default_rng(1).standard_normal((steps, batch, width)).astype(np.float32)
+    start = time.process_time()
+    node, outputs = net(steps, batch, width, weights)
+    function = mg.function([node], outputs)
+    function(x)
+    first = time.process_time() - start
+    contenders: dict[str, Callable[[], Any]] = {
+        "plan": lambda: function(x),
+        "NumPy by hand, fused": lambda: by_hand.fused(x, *weights),
+        "NumPy by hand, min-char style": lambda: by_hand.min_char_style(x, *weights),
+    }
+    expected = by_hand.fused(x, *weights)[1]
+    if with_peers:
+        contenders |= peers.contenders(x, weights)
+    for name, run in contenders.items():
+        result = run()
+        gradients = result[1:] if name == "plan" else result[1]
+        for got, want in zip(gradients, expected, strict=True):
+            error = np.max(np.abs(np.asarray(got) - want)) / np.max(np.abs(want))
+            if not error < 1e-3:
+                raise AssertionError(f"{name} computes another gradient: relative difference {error:.1e}")
+    times = rounds(contenders, seconds)
+    for name, own in times.items():
+        ratio = statistics.median(p / t for p, t in zip(times["plan"], own, strict=True))
+        yield name, 1e3 * statistics.median(own), ratio
+    tracemalloc.start()
+    by_hand.fused(x, *weights)
+    by_hand_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    yield "(build, gradient, plan, first call)", 1e3 * first, float("nan")
+    yield f"(peak memory {function.peak_bytes / 1e6:.2f} MB)", float("nan"), function.peak_bytes / by_hand_bytes
+
+
+def planning() -> None:
+    """Seconds to plan a longer and longer net; the last column is 1 where they grow in proportion."""
+    base = 0.0
+    print(f"{'T':>7} {'nodes':>8} {'build':>8} {'plan':>8} {'peak MB':>8}  seconds a step over those at T = 100")
+    for steps in (100, 1_000, 10_000):
+        weights = by_hand.weights(16, 16)
+        start = time.process_time()
+        node, outputs = net(steps, 1, 16, weights)
+        built = time.process_time()
+        function = mg.function([node], outputs)
+        planned = time.process_time()
+        per_step = (planned - built) / steps
+        base = base or per_step
+        count = sum(1 for _ in mg.walk(outputs))
+        print(
+            f"{steps:7} {count:8} {built - start:8.2f} {planned - built:8.2f} {function.peak_bytes / 1e6:8.2f}"
+            f"  {per_step / base:.2f}"
+        )
+
+
+def main() -> int:
+    """Print the tables; the exit code is 1 if a promised ratio is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", action="store_true", help="also measure torch, jax, autograd and mygrad")
+    parser.add_argument("--planning", action="store_true", help="measure planning instead")
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each size")
+    options = parser.parse_args()
+    threads = os.environ.get("OPENBLAS_NUM_THREADS", "default")
+    print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, NumPy {np.__version__},")
+    print(f"BLAS threads: {threads}")
+    if options.planning:
+        planning()
+        return 0
+    missed = 0
+    for k, size in enumerate(SIZES):
+        print(f"\n(T, B, H) = {size}{'':24} median ms   plan / other")
+        for name, milliseconds, ratio in compare(size, options.peers, options.seconds):
+            limit = LIMITS.get(name, (None,) * len(SIZES))[k]
+            verdict = "" if limit is None else f"   at most {limit:.3g}: {'yes' if ratio <= limit else 'MISSED'}"
+            missed += limit is not None and not ratio <= limit
+            print(f"    {name:40} {milliseconds:9.2f}   {ratio:9.3f}{verdict}")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
