@@ -9,15 +9,16 @@ Everything built here is made of the same nodes as the forward graph, so it can 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
 from . import ops
 from .errors import GradientError
-from .node import Node, Shape, describe, differentiating, walk
+from .node import Node, Shape, describe, differentiating, sweeping, walk
 from .ops.core import Stacked, Value
 from .ops.linear import reduced_shape
 
@@ -32,6 +33,9 @@ class Edge(NamedTuple):
     def argument(self) -> Node:
         """The node that is used."""
         return self.user.args[self.slot]
+
+
+_edge: Callable[[tuple[Node, int]], Edge] = partial(tuple.__new__, Edge)  # Edge(...) at half the cost
 
 
 @dataclass(frozen=True)
@@ -71,32 +75,36 @@ def backprop(y: Node, wrt: Node | Iterable[Node] | None = None, *, seed: Value |
 
 def _sweep_back(y: Node, sources: Sequence[Node], seed: Value) -> tuple[dict[Node, Any], dict[Edge, Any]]:
     """Adjoints and contributions; of the kind of `seed`, a node or a Stacked node."""
-    order = [node for node in _between(sources, y) if node.dtype.kind == "f"]
+    order = _between(sources, y)
     on_path = set(order)
     terms: dict[Node, list[Value]] = {y: [seed]}
     adjoints: dict[Node, Value] = {}
     contributions: dict[Edge, Value] = {}
-    for node in order:
-        if node not in terms:
-            continue
-        with differentiating(node):
+    with sweeping() as at:
+        for node in order:
+            if node not in terms:
+                continue
+            at(node)
             adjoint = adjoints[node] = join(terms.pop(node))
             for slot, arg in enumerate(node.args):
-                if arg not in on_path:
-                    continue
-                term = pull_edge(node, slot, adjoint, node, node.args)
-                if term is not None:
-                    contributions[Edge(node, slot)] = term
-                    terms.setdefault(arg, []).append(term)
+                if arg in on_path:
+                    term = pull_edge(node, slot, adjoint, node, node.args)
+                    if term is not None:
+                        contributions[_edge((node, slot))] = term
+                        if arg in terms:
+                            terms[arg].append(term)
+                        else:
+                            terms[arg] = [term]
     return adjoints, contributions
 
 
 def _sweep_forward(outputs: Sequence[Node], known: dict[Node, list[Value]]) -> dict[Node, Any]:
     """The tangent of every node between the sources, whose tangents are `known`, and the outputs."""
     pushed: dict[Node, Value] = {}
-    for node in reversed(_between(list(known), *outputs)):
-        terms = known.get(node, [])
-        with differentiating(node):
+    with sweeping() as at:
+        for node in reversed(_between(list(known), *outputs)):
+            at(node)
+            terms = known.get(node, [])
             for slot, arg in enumerate(node.args):
                 if arg in pushed:
                     term = push_edge(node, slot, pushed[arg], node, node.args)
@@ -333,11 +341,18 @@ def _like(node: Node, value: Value, what: str) -> Node:
     return ops.cast(given, dtype=node.dtype)
 
 
+def passes(user: Node, slot: int) -> bool:
+    """Whether a derivative passes from `user` to its argument `slot` at all, whatever the values are."""
+    return user.dtype.kind == "f" and user.args[slot].dtype.kind == "f" and user.op.is_smooth_in(slot)
+
+
 def _between(sources: Sequence[Node], *ys: Node) -> list[Node]:
-    """The nodes on a path from a source to an output, users first."""
+    """The nodes on a differentiable path from a source to an output, users first."""
     order = list(walk(ys))
     reached: set[Any] = set(sources)
     for node in reversed(order):
-        if node not in reached and any(arg in reached for arg in node.args):
-            reached.add(node)
+        for slot, arg in enumerate(node.args):
+            if arg in reached and passes(node, slot):
+                reached.add(node)
+                break
     return [node for node in order if node in reached]

@@ -13,7 +13,7 @@ graph points at the forward node it differentiates (`of`) and inherits that node
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar, Token
 from itertools import count
 from pathlib import Path
@@ -135,6 +135,23 @@ class placed:
 def differentiating(node: Node) -> placed:
     """Nodes made inside belong to the derivative of `node`: they take its scope and site and point at it by `of`."""
     return placed(node.scope, node, node._site)
+
+
+class sweeping:
+    """For a sweep over a graph: nodes made after `at(node)` belong to the derivative of that node."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> Callable[[Node], None]:
+        self._token: Token[Any] = _here.set(_here.get())
+        return self.at
+
+    @staticmethod
+    def at(node: Node) -> None:
+        _here.set((node.scope, node, node._site))
+
+    def __exit__(self, *exc: object) -> None:
+        _here.reset(self._token)
 
 
 def is_forward() -> bool:

@@ -126,6 +126,10 @@ class Op:
         """The result's dtype: that of the arguments together, unless an op says otherwise."""
         return result_type(*dtypes)
 
+    def is_smooth_in(self, slot: int) -> bool:
+        """Whether a derivative can pass to a float argument `slot`, whatever the values are."""
+        return True
+
     def pull(self, ct: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]) -> Value | None:
         """What the cotangent `ct` of the result contributes to argument `slot`; None where it does not depend on it.
 
@@ -231,22 +235,22 @@ class Elementwise(Op):
             )
         return result
 
+    def is_smooth_in(self, slot: int) -> bool:
+        return (self.partials[slot] if slot < len(self.partials) else self.partials[-1]) is not None
+
     def pull(self, ct: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]) -> Value | None:
-        return self._scale(ct, slot, out, args)
+        partial = self.partial(slot, out, args)
+        return None if partial is None else scale(ct, partial)
 
     def push(
         self, tangent: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]
     ) -> Value | None:
-        return self._scale(tangent, slot, out, args)
+        return self.pull(tangent, slot, out, args, params)  # a diagonal map is its own transpose
 
     def partial(self, slot: int, out: Value, args: Sequence[Value]) -> Value | None:
         """The local derivative in argument `slot`, an expression of the kind of `args`, a number, or None."""
         partial = self.partials[slot] if slot < len(self.partials) else self.partials[-1]
         return partial(out, *args) if callable(partial) else partial
-
-    def _scale(self, vector: Value, slot: int, out: Value, args: Sequence[Value]) -> Value | None:
-        partial = self.partial(slot, out, args)
-        return None if partial is None else scale(vector, partial)
 
     def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
         rank = max(rank_of(arg) for arg in args)
@@ -278,6 +282,9 @@ class Linear(Op):
     def is_linear_in(self, slot: int) -> bool:
         return slot in self.linear_in
 
+    def is_smooth_in(self, slot: int) -> bool:
+        return self.is_linear_in(slot)
+
 
 class Explicit(Op):
     """An op whose pull and push rules are written out."""
@@ -287,6 +294,9 @@ class Discrete(Op):
     """An op whose result does not vary smoothly with any argument: positions, orders. No derivative passes it."""
 
     analytic = False
+
+    def is_smooth_in(self, slot: int) -> bool:
+        return False
 
     def pull(self, ct: Value, slot: int, out: Value, args: Sequence[Value], params: dict[str, Any]) -> None:
         return None

@@ -1,5 +1,6 @@
 """Which path did the gradient take: sweeps over a graph in an algebra, and the `Flow` built on them."""
 
+from ..derivative import passes
 from .algebras import (
     Best,
     Cotangents,
@@ -15,7 +16,7 @@ from .algebras import (
 )
 from .flow import Flow, Part, Use, flow
 from .measure import dispersion
-from .sweep import Algebra, Paths, passes, sweep
+from .sweep import Algebra, Paths, sweep
 from .top import Path, Ranking
 
 __all__ = [

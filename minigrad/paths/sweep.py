@@ -20,10 +20,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ..derivative import Edge
+from ..derivative import Edge, passes
 from ..errors import GradientError
 from ..node import Node, describe, walk
-from ..ops.core import Elementwise, Linear
 
 V = TypeVar("V")
 
@@ -119,19 +118,6 @@ class Paths:
                     f"{what}: no differentiable path leads from the source {describe(source)} "
                     f"to the target {describe(last)}"
                 )
-
-
-def passes(user: Node, slot: int) -> bool:
-    """Whether a derivative passes from `user` to its argument `slot` at all, whatever the values are."""
-    if user.dtype.kind != "f" or user.args[slot].dtype.kind != "f":
-        return False
-    op = user.op
-    if isinstance(op, Elementwise):
-        return (op.partials[slot] if slot < len(op.partials) else op.partials[-1]) is not None
-    if isinstance(op, Linear):
-        return op.is_linear_in(slot)
-    # The rule itself knows. Any node of the user's shape stands in for the cotangent.
-    return op.pull(user, slot, user, user.args, user.params) is not None
 
 
 def sweep(
