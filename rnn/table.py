@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,7 @@ from minigrad import GradientError, Node, describe
 from minigrad.derivative import Edge
 from minigrad.node import Array
 from minigrad.ops import Stacked
+from minigrad.ops.indexing import as_numpy_index
 from minigrad.paths import Cotangents, Paths, Polynomials, Reach, Rows, Tangents, join_rows, sweep
 from minigrad.paths.measure import Floats, directions, largest, norms
 
@@ -87,6 +88,7 @@ class Table:
         self.source = source
         self.steps = steps
         self._values = values
+        self._cotangents = Cotangents(values)
         self._paths = Paths(self.losses, source, "bptt")
         self._uses = {use.exit: use for use in _uses(self._paths, source, steps)}
         self._gradients = Gradients(self)
@@ -154,8 +156,9 @@ class Table:
 
     def _arrivals(self, only: int | None = None) -> Iterator[tuple[_Use, Rows]]:
         """Each use with the cotangents of all losses (or only one) where they enter it."""
-        algebra = _Arrivals(Cotangents(self._values), self._uses)
-        for _ in sweep(self._paths, algebra, self._seeds(only)):
+        algebra = _Arrivals(self._cotangents, self._uses)
+        seeds: Mapping[Node, Any] = self._seeds(only)
+        for _ in sweep(self._paths, algebra, seeds):
             yield from algebra.arrived
             algebra.arrived.clear()
 
@@ -166,7 +169,7 @@ class Table:
                 yield use.step, part
 
     def _written(self, use: _Use, rows: Rows) -> Iterator[Rows]:
-        cotangents = Cotangents(self._values)
+        cotangents = self._cotangents
         chunk = max(1, _CHUNK_BYTES // max(1, self.source.size * self.source.dtype.itemsize))
         for first in range(0, len(rows.stack), chunk):
             part: Any = Stacked(rows.stack[first : first + chunk])
@@ -176,10 +179,12 @@ class Table:
 
     @np.errstate(all="ignore")
     def _fill(self) -> None:
-        cotangents, tangents = Cotangents(self._values), Tangents(self._values)
+        cotangents, tangents = self._cotangents, Tangents(self._values, self._cotangents.partials)
         direction = directions([self._whole()])[0]
-        bits = {loss: sum(1 << t for t, other in enumerate(self.losses) if other is loss) for loss in self.losses}
-        reached = dict(sweep(self._paths, Reach(), {loss: bits[loss] for loss in self._paths.out if loss in bits}))
+        bits: dict[Node, int] = {}
+        for t, loss in enumerate(self.losses):
+            bits[loss] = bits.get(loss, 0) | 1 << t
+        reached = dict(sweep(self._paths, Reach(), bits))
         waiting = Counter(use.step for use in self._uses.values())
         parts: dict[int, list[Rows]] = {}
         for use, rows in self._arrivals():
@@ -192,7 +197,7 @@ class Table:
             for edge in use.chain:
                 pushed = tangents.along(edge, pushed)
             self.share[entries] += rows.stack.reshape(len(rows.stack), -1) @ np.ravel(pushed)
-            self.present[entries] = [reached[use.exit.user] >> t & 1 for t in range(rows.start, rows.stop)]
+            self.present[entries] = _bits(reached[use.exit.user], rows.start, rows.stop)
             waiting[use.step] -= 1
             if use.step not in parts and not waiting[use.step]:
                 self.norm[entries] = self._norms_of_use(use, rows)
@@ -206,11 +211,11 @@ class Table:
     def _whole(self) -> Array:
         """The whole gradient, by one sweep with all losses seeded alike."""
         seeds = {
-            loss: np.asarray(self.losses.count(loss), loss.dtype)
-            for loss in self._paths.targets
+            loss: np.asarray(times, loss.dtype)
+            for loss, times in Counter(self.losses).items()
             if loss in self._paths.out
         }
-        whole: Array = dict(sweep(self._paths, Cotangents(self._values), seeds))[self.source]
+        whole: Array = dict(sweep(self._paths, self._cotangents, seeds))[self.source]
         return whole
 
     def _norms_of_use(self, use: _Use, rows: Rows) -> Floats:
@@ -297,17 +302,49 @@ class _Arrivals:
         self._uses = uses
         self.arrived: list[tuple[_Use, Rows]] = []
 
-    def along(self, edge: Edge, value: Rows) -> Rows | None:
+    def along(self, edge: Edge, value: Rows | _Placed) -> Rows | _Placed | None:
+        value = _whole(value)
         if edge in self._uses:
             self.arrived.append((self._uses[edge], value))
             return None
+        if edge.user.op is mg.ops.slice_:
+            return _Placed(value, edge)
         carried = self._rows.along(edge, value)
         # Losses that read the outputs of all steps stacked into one node are told apart here: what a loss sends to a
         # step it does not read is exactly 0 after the stack is taken apart.
         return _trimmed(carried) if carried is not None and edge.user.op is mg.ops.concat else carried
 
-    def join(self, node: Node, values: Sequence[Rows]) -> Rows:
-        return join_rows(values)
+    def join(self, node: Node, values: Sequence[Rows | _Placed]) -> Rows:
+        placed = [value for value in values if isinstance(value, _Placed)]
+        plain = [value for value in values if isinstance(value, Rows)]
+        if not placed:
+            return join_rows(plain)
+        start = min(value.start for value in (*plain, *(one.rows for one in placed)))
+        stop = max(value.stop for value in (*plain, *(one.rows for one in placed)))
+        total = np.zeros((stop - start, *node.shape), placed[0].rows.stack.dtype)
+        for one in placed:
+            one.add_to(total[one.rows.start - start : one.rows.stop - start])
+        for rows in plain:
+            total[rows.start - start : rows.stop - start] += rows.stack
+        return Rows(start, total)
+
+
+class _Placed(NamedTuple):
+    """Cotangents of a slice, to be placed among zeros: an LSTM's gates share one array instead of filling four."""
+
+    rows: Rows
+    edge: Edge
+
+    def add_to(self, whole: Array) -> None:
+        whole[(slice(None), *as_numpy_index(self.edge.user.params["index"]))] += self.rows.stack
+
+
+def _whole(value: Rows | _Placed) -> Rows:
+    if isinstance(value, Rows):
+        return value
+    whole = np.zeros((len(value.rows.stack), *value.edge.argument.shape), value.rows.stack.dtype)
+    value.add_to(whole)
+    return Rows(value.rows.start, whole)
 
 
 def _trimmed(rows: Rows) -> Rows | None:
@@ -380,6 +417,13 @@ def _private_chain(paths: Paths, edge: Edge) -> tuple[Edge, ...]:
             break
         chain.append(onward[0])
     return tuple(chain)
+
+
+def _bits(number: int, start: int, stop: int) -> NDArray[np.bool_]:
+    """The bits from `start` to before `stop`."""
+    window = number >> start & (1 << (stop - start)) - 1
+    octets = np.frombuffer(window.to_bytes((stop - start + 7) // 8, "little"), np.uint8)
+    return np.unpackbits(octets, bitorder="little")[: stop - start].astype(bool)
 
 
 def _product_norms(other: Array, stack: Array) -> Floats:

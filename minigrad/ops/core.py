@@ -103,12 +103,12 @@ class Op:
         return (op_named, (self.name,))
 
     def __call__(self, *args: Value, **params: Any) -> Value:
-        kinds = {type(arg) for arg in args}
-        if Stacked in kinds:
-            return self.on_stacks(args, params)
-        if any(issubclass(kind, Node) for kind in kinds):
-            return self.build(lift(args), params)
-        return np.asarray(self.kernel(*args, **params))
+        has_node = False
+        for arg in args:
+            if isinstance(arg, Stacked):
+                return self.on_stacks(args, params)
+            has_node = has_node or isinstance(arg, Node)
+        return self.build(lift(args), params) if has_node else np.asarray(self.kernel(*args, **params))
 
     def build(self, nodes: tuple[Node, ...], params: dict[str, Any]) -> Node:
         """Infer shape and dtype and make the node."""

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..derivative import Edge, pull_edge, push_edge
+from ..derivative import Edge, pull_edge, push_edge, unbroadcast
 from ..errors import GradientError
 from ..node import Array, Node, describe
-from ..ops.core import Stacked
+from ..ops import broadcast_to
+from ..ops.core import Elementwise, Stacked, scale
 
 Values = Mapping[Node, Array]
 
@@ -66,13 +67,26 @@ class Cotangents:
     6.0
     """
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, partials: dict[Edge, Any] | None = None) -> None:
         self.values = values
+        # The local derivatives of elementwise edges, computed once: sweeps of both directions may share them.
+        self.partials = {} if partials is None else partials
 
     def along(self, edge: Edge, value: Any) -> Any:
         user, slot = edge
+        if isinstance(user.op, Elementwise):
+            return unbroadcast(scale(value, self._partial(edge)), user.args[slot].shape)
         values = self.values
         return pull_edge(user, slot, value, values[user], [values[arg] for arg in user.args])
+
+    def _partial(self, edge: Edge) -> Any:
+        partial = self.partials.get(edge)
+        if partial is None:
+            user, slot = edge
+            values = self.values
+            partial = user.op.partial(slot, values[user], [values[arg] for arg in user.args])  # type: ignore[attr-defined]
+            self.partials[edge] = partial
+        return partial
 
     def join(self, node: Node, values: Sequence[Any]) -> Any:
         total = values[0] + values[1]
@@ -94,6 +108,9 @@ class Tangents(Cotangents):
 
     def along(self, edge: Edge, value: Any) -> Any:
         user, slot = edge
+        if isinstance(user.op, Elementwise):
+            pushed = scale(value, self._partial(edge))
+            return pushed if pushed.shape == user.shape else broadcast_to(pushed, shape=user.shape)
         values = self.values
         return push_edge(user, slot, value, values[user], [values[arg] for arg in user.args])
 

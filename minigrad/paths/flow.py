@@ -93,6 +93,7 @@ class Flow:
         self.sources = self.paths.sources
         self.seed = np.ones((), y.dtype) if seed is None else fit(y, seed)
         self._feed = dict(feed or {})
+        self._partials: dict[Edge, Any] = {}
         self._single = isinstance(source, Node)
         # The numbers are those of now; without all inputs the questions that need no numbers can still be asked.
         if all(node in self._feed for node in walk(y) if node.op is input_op):
@@ -159,7 +160,7 @@ class Flow:
         contributions = self._contributions
         seeds = dict(zip(self.sources, self._directions, strict=True))
         shares: dict[Edge, float] = {}
-        for node, tangent in sweep(self.paths, Tangents(self._values), seeds, forward=True):
+        for node, tangent in sweep(self.paths, Tangents(self._values, self._partials), seeds, forward=True):
             for edge in self.paths.out[node]:
                 shares[edge] = float(np.vdot(contributions[edge], tangent))
         return {edge: shares[edge] for edge in self.paths.edges}
@@ -222,7 +223,7 @@ class Flow:
 
     @cached_property
     def _recorded(self) -> tuple[dict[Node, Array], dict[Edge, Array]]:
-        recording = _Recording(Cotangents(self._values))
+        recording = _Recording(Cotangents(self._values, self._partials))
         with np.errstate(all="ignore"):
             return dict(sweep(self.paths, recording, {self.y: self.seed})), recording.carried
 
@@ -258,7 +259,9 @@ class Flow:
     def _classes(self, marked: Iterable[Edge], cap: int | None = None) -> dict[int, Part]:
         degree = frozenset(marked).__contains__
         counted = self._swept(Polynomials(Count(), degree, cap), Rows(0, np.array([1], dtype=object)))
-        summed = self._swept(Polynomials(Cotangents(self._values), degree, cap), Rows(0, self.seed[None]))
+        summed = self._swept(
+            Polynomials(Cotangents(self._values, self._partials), degree, cap), Rows(0, self.seed[None])
+        )
         classes: dict[int, Part] = {}
         for k in range(max(rows.stop for rows in counted.values())):
             count = sum(int(rows.stack[k - rows.start]) for rows in counted.values() if rows.start <= k < rows.stop)

@@ -76,7 +76,7 @@ class Ranking:
 @np.errstate(all="ignore")
 def best_first(flow: Flow, k: int, budget: int) -> Ranking:
     """The search behind `Flow.top`: always continue where the norm so far times the bound on the rest is largest."""
-    cotangents = Cotangents(flow._values)
+    cotangents = Cotangents(flow._values, flow._partials)
     bounds = {edge: edge_bound(edge, flow._values) for edge in flow.paths.edges}
     seeds = dict.fromkeys(flow.sources, 1.0)
     rest = dict(sweep(flow.paths, _LargestProduct(bounds), seeds, forward=True))
