@@ -22,6 +22,7 @@ from .hmm import HMM
 from .layers import Embedding, Linear, PerShape, one_hot
 from .losses import cross_entropy, mse
 from .optim import SGD, Adagrad, Adam, Optimiser, RMSprop, clip_norm, clip_value
+from .split import Lanes, forced, lanes
 from .table import Table, bptt
 from .text import Reading, Vocabulary, read
 from .train import Batch, Learner, Training, TrainingError, train
@@ -46,6 +47,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Embedding",
+    "Lanes",
     "Learner",
     "Linear",
     "Optimiser",
@@ -65,6 +67,8 @@ __all__ = [
     "cross_entropy",
     "dropout_masks",
     "dump_weights",
+    "forced",
+    "lanes",
     "load_weights",
     "mse",
     "one_hot",

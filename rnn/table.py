@@ -83,13 +83,16 @@ class Table:
         total: the sum of all contributions, in the shape of the source.
     """
 
-    def __init__(self, losses: Sequence[Node], source: Node, steps: int, values: Mapping[Node, Array]) -> None:
+    def __init__(
+        self, losses: Sequence[Node], source: Node, steps: int, feed: Mapping[Node, ArrayLike] | None = None
+    ) -> None:
         self.losses = list(losses)
         self.source = source
         self.steps = steps
-        self._values = values
-        self._cotangents = Cotangents(values)
-        self._paths = Paths(self.losses, source, "bptt")
+        self._feed = dict(feed or {})
+        self._paths = Paths(self.losses, source, "bptt", fed=self._feed)
+        self._values = mg.run(self.losses, self._feed).values
+        self._cotangents = Cotangents(self._values)
         self._uses = {use.exit: use for use in _uses(self._paths, source, steps)}
         self._gradients = Gradients(self)
         shape = (len(self.losses), steps)
@@ -126,14 +129,38 @@ class Table:
                     sums[lag] += contribution
                 else:
                     sums[lag] = contribution.copy()
-        direction = directions([self.total])[0]
-        return {
-            lag: Lag(sums[lag], float(norms(sums[lag][None])[0]), float(np.vdot(sums[lag], direction)))
-            for lag in sorted(sums)
-        }
+        return {lag: self._part(sums[lag]) for lag in sorted(sums)}
+
+    def truncated(self, window: int) -> Lag:
+        """What truncated backpropagation would keep: all contributions that bridge fewer than `window` steps.
+
+        >>> import numpy as np
+        >>> import minigrad as mg, rnn
+        >>> net = rnn.unroll(rnn.RNN(1, 2, rng=0), np.ones((5, 1, 1)))
+        >>> table = rnn.bptt([mg.sum(step.h) for step in net.steps], net.model.parameters["weight_ih_l0"], net)
+        >>> table.truncated(2).share < table.truncated(5).share
+        True
+        """
+        if window < 1:
+            raise ValueError(f"truncated: expects a window of 1 step or more, got {window!r}")
+        kept = [part.gradient for lag, part in self.by_lag().items() if lag < window]
+        return self._part(np.sum(kept, axis=0) if kept else np.zeros_like(self.total))
+
+    def clipped(self, largest_norm: float) -> Lag:
+        """The whole gradient scaled down to `largest_norm` if it is larger (Pascanu et al. 2013)."""
+        if not largest_norm > 0:
+            raise ValueError(f"clipped: expects a norm above 0, got {largest_norm!r}")
+        size = float(norms(self.total[None])[0])
+        return self._part(self.total * min(1.0, largest_norm / size) if size else self.total)
+
+    def _part(self, gradient: Array) -> Lag:
+        share = float(np.vdot(gradient, directions([self.total])[0]))
+        return Lag(gradient, float(norms(gradient[None])[0]), share)
 
     def proof(self) -> Proof:
         """Compare the sum of all contributions with the gradient that `mg.grad` gives."""
+        if any(node.args for node in self._feed):
+            raise GradientError("proof: an inner node was fed, so the graph of mg.grad is not the one of this table")
         loss = self.losses[0] if len(self.losses) == 1 else mg.ops.add_n(*self.losses)
         gradient = mg.grad(loss, self.source)
         leaves = {node: self._values[node] for node in mg.walk(loss) if not node.args}
@@ -389,7 +416,7 @@ def bptt(
         raise TypeError(f"bptt: expects what rnn.unroll returned, got {type(unrolled).__name__}")
     if not targets:
         raise GradientError("bptt: the list of losses is empty; give at least one scalar node")
-    return Table(targets, source, len(unrolled.steps), mg.run(targets, feed).values)
+    return Table(targets, source, len(unrolled.steps), feed)
 
 
 _REARRANGEMENTS = (mg.ops.transpose, mg.ops.reshape)

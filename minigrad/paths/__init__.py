@@ -2,6 +2,7 @@
 
 from ..derivative import passes
 from .algebras import (
+    Automaton,
     Best,
     Cotangents,
     Count,
@@ -21,6 +22,7 @@ from .top import Path, Ranking
 
 __all__ = [
     "Algebra",
+    "Automaton",
     "Best",
     "Cotangents",
     "Count",

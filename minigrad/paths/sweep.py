@@ -42,7 +42,8 @@ class Algebra(Protocol[V]):
 class Paths:
     """The part of a graph that lies on a differentiable path from a source to a target.
 
-    Raises GradientError if a source has no path to any target, or is a target itself.
+    `fed` are nodes whose values are given: no path leads through one to what it was computed from. Raises
+    GradientError if a source has no path to any target, or is a target itself.
 
     Attributes:
         targets, sources: the nodes given.
@@ -57,10 +58,16 @@ class Paths:
     (2, 2)
     """
 
-    def __init__(self, targets: Node | Iterable[Node], sources: Node | Iterable[Node], what: str = "paths") -> None:
+    def __init__(
+        self,
+        targets: Node | Iterable[Node],
+        sources: Node | Iterable[Node],
+        what: str = "paths",
+        fed: Iterable[Node] = (),
+    ) -> None:
         self.targets = _nodes(targets, what, "the target")
         self.sources = _nodes(sources, what, "the source")
-        reached = self._from_sources()
+        reached = self._from_sources(set(fed))
         self.nodes: list[Node] = []
         self.into: dict[Node, list[Edge]] = {}
         self.out: dict[Node, list[Edge]] = {}
@@ -72,14 +79,14 @@ class Paths:
         """Every edge on a path, arguments before their users."""
         return (edge for node in self.nodes for edge in self.into[node])
 
-    def _from_sources(self) -> dict[Node, list[Edge]]:
+    def _from_sources(self, fed: set[Node]) -> dict[Node, list[Edge]]:
         """node -> its edges to arguments that depend on a source, for every node that depends on one."""
         reached: dict[Node, list[Edge]] = {}
         sources = set(self.sources)
         for node in reversed(list(walk(self.targets))):
             edges = (
                 [Edge(node, slot) for slot, arg in enumerate(node.args) if arg in reached and passes(node, slot)]
-                if node.dtype.kind == "f"
+                if node.dtype.kind == "f" and node not in fed
                 else []
             )
             if edges or node in sources:

@@ -2,8 +2,9 @@
 
     python tests/benchmarks/bench_flow.py
 
-Needs PyTorch for the first comparison (`pip install 'minigrad[bench]'`). Both sides run on one thread; each time is the
-best processor time of several runs that alternate, so that a busy machine slows both alike. Exits with 1 where a budget is missed.
+Needs PyTorch for the first comparison (`pip install 'minigrad[bench]'`). Both sides run on one thread; each time is
+the best processor time of several runs that alternate, so that a busy machine slows both alike. Exits with 1 where a
+budget is missed.
 """
 
 from __future__ import annotations
