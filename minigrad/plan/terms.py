@@ -135,7 +135,7 @@ class Rewriter:
     def __init__(self) -> None:
         self.terms: list[Term] = []
 
-    def make(self, like: Term, op: str, args: Sequence[Term], shape: Shape, **params: Any) -> Term:
+    def make(self, like: Term, op: str, args: Sequence[Term], shape: Shape, /, **params: Any) -> Term:
         """A new term with the dtype and origin of `like`."""
         return self.add(Term(op, tuple(args), params, shape, like.dtype, kernel=KERNELS.get(op), origin=like.origin))
 

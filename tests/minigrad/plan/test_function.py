@@ -203,3 +203,12 @@ def test_the_wrong_number_of_arrays_is_refused() -> None:
     x = mg.input((2,))
     with pytest.raises(TypeError, match="expects 1 arrays, one an input, got 2"):
         mg.function([x], x)(1.0, 2.0)
+
+
+def test_a_vector_used_in_many_products_collects_reshaped_terms():
+    """Its gradient is a sum of products, each reshaped from a column."""
+    generator = np.random.default_rng(0)
+    v = mg.parameter(generator.normal(size=3))
+    xs = [mg.constant(generator.normal(size=(2, 3))) for _ in range(12)]
+    gradient = mg.grad(mg.ops.add_n(*[mg.sum(mg.tanh(x @ v)) for x in xs]), v)
+    np.testing.assert_allclose(mg.function([], gradient)(), gradient.eval(), rtol=1e-13)
