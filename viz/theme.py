@@ -125,6 +125,10 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .none{{fill:$paper;stroke:$quiet;stroke-width:1.2;stroke-dasharray:1.2 3.2}}
 .faint{{fill:$band;stroke:$rim;stroke-width:0.4}} .heat{{shape-rendering:crispEdges}}
 .nonum{{fill:$paper;stroke:$nan;stroke-width:2.5}}
+.hair{{fill:$quiet}}
+.h .flow{{fill:$h-rim}} .c .flow{{fill:$c-rim}} .w .flow{{fill:$w-rim}} .y .flow{{fill:$y-rim}}
+.loss .flow{{fill:$y-rim}} .h .tint{{fill:$h}} .c .tint{{fill:$c}} .y .tint{{fill:$y}}
+.flow-line{{fill:none;stroke:$h-rim}} .neg-line{{fill:none;stroke:$g4}} .c .flow-line{{stroke:$c-rim}}
 .pale{{fill:#ffffff}} .inked{{fill:#14191d}}
 """
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from minigrad.paths import Flow
 from rnn import Table
 
 from ..figure import Figure
+from . import river as _river
 from . import triangle as _triangle
 
 
@@ -21,3 +23,17 @@ def triangle(table: Table, *, theme: str = "light") -> Figure:
     <Figure triangle: 4 losses by 4 steps>
     """
     return Figure(_triangle.scene(table), theme)
+
+
+def river(flow: Flow, *, theme: str = "light") -> Figure:
+    """Draw the conserved flow of a gradient: from every loss, back through the lanes, to every use of the source.
+
+    The width of a band is the signed share of all paths that run through it; at every step what comes in goes out.
+    Raises ValueError for a graph without time steps.
+
+    >>> import minigrad as mg, rnn, viz
+    >>> reading = rnn.read("hello", rnn.LSTM)
+    >>> viz.river(mg.flow(reading.loss, reading.unrolled.model.parameters["weight_hh_l0"]))
+    <Figure river: 4 stages, 2 lanes>
+    """
+    return Figure(_river.scene(flow), theme)
