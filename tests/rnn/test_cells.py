@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
@@ -140,6 +140,7 @@ def test_forget_bias_is_the_sum_of_both_biases():
         assert all(np.array_equal(total[gate], untouched[gate]) for gate in total)
 
 
+@settings(max_examples=12)
 @given(seed=SEEDS, count=st.integers(1, 4))
 def test_a_tied_weight_collects_the_gradient_of_its_copies(seed, count):
     xs = np.random.default_rng(seed).normal(size=(count, 2, 3))

@@ -37,7 +37,7 @@ def jacobian(y, x):
 
 
 @every_cell
-@settings(max_examples=15)  # a deep net and its whole gradient each time
+@settings(max_examples=10)  # a deep net and its whole gradient each time
 @given(seed=SEEDS, count=COUNTS)
 def test_gradients_equal_the_complex_step(cell, seed, count):
     generator = np.random.default_rng(seed)
@@ -99,6 +99,7 @@ def test_a_strictly_triangular_net_forgets_exactly_after_its_size(seed, activati
 
 
 @every_cell
+@settings(max_examples=15)
 @given(seed=SEEDS, count=COUNTS)
 def test_renumbering_the_hidden_units_renumbers_the_gradient(cell, seed, count):
     generator = np.random.default_rng(seed)
@@ -235,6 +236,7 @@ def test_the_first_loss_of_unbiased_logits_is_the_log_of_the_vocabulary():
 
 
 @every_cell
+@settings(max_examples=15)
 @given(seed=SEEDS, window=st.integers(1, 7))
 def test_chunks_that_hold_the_sequence_are_exact_and_shorter_ones_are_not(cell, seed, window):
     """Truncated backpropagation: the state crosses each cut, the gradient does not; forward values are untouched."""

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
@@ -62,6 +62,7 @@ def scalar(net, generator):
     return mg.ops.add_n(*terms)
 
 
+@settings(max_examples=25)
 @given(problems(bidirectional=False), st.data())
 def test_carrying_the_state_over_a_cut_is_one_pass(problem, data):
     model, xs, generator = problem
@@ -78,6 +79,7 @@ def test_carrying_the_state_over_a_cut_is_one_pass(problem, data):
         same(split, mg.grad(mg.sum(whole.outputs), parameter).eval(), scale=np.abs(split).max()), name
 
 
+@settings(max_examples=25)
 @given(problems())
 def test_a_row_of_a_batch_is_that_sequence_alone(problem):
     model, xs, generator = problem
@@ -146,6 +148,7 @@ def test_the_future_is_exactly_without_influence(problem, data):
         assert np.any(gradient[: t + 1])
 
 
+@settings(max_examples=25)
 @given(problems(), st.data(), st.sampled_from([np.nan, np.inf, 1e300, 0.0]))
 def test_padding_reaches_no_value_and_no_gradient(problem, data, filler):
     model, xs, generator = problem
