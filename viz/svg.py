@@ -7,6 +7,7 @@ not collide.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from xml.sax.saxutils import escape as _escape
 
@@ -17,6 +18,7 @@ from .theme import literal, stylesheet
 from .words import SMALL, Rich, clean
 
 _ANCHORS = {"middle": "m", "end": "e"}
+_CLASSES = re.compile(r' class="([^"]*)"')
 STYLES = {"quiet": "q", "note": "q", "header": "q", "title": "b", "bold": "b", "pale": "pale", "inked": "inked"}
 """Class names of the styles of words."""
 
@@ -31,7 +33,9 @@ def render(
     """
     prefix = sheet.identity
     marks = attributes or {}
-    style = (stylesheet if variables else literal)(theme, prefix)
+    body = "\n".join(drawn(item, marks) for item in sheet.items)
+    used = {"paper", *(name for found in _CLASSES.findall(body) for name in found.split())}
+    style = (stylesheet if variables else literal)(theme, prefix, used)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{prefix}" '
         f'viewBox="0 0 {num(sheet.width)} {num(sheet.height)}" role="img" '
@@ -40,7 +44,7 @@ def render(
         f'<desc id="{prefix}-d">{text(sheet.about)}</desc>',
         f"<style>\n{style}\n</style>",
         '<rect class="paper" width="100%" height="100%"/>',
-        *(drawn(item, marks) for item in sheet.items),
+        body,
         "</svg>",
     ]
     return "\n".join(parts) + "\n"

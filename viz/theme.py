@@ -7,7 +7,7 @@ the first and browsers the second. Hues are Okabe and Ito's (colour-blind safe) 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import cache
 
 THEMES = ("light", "dark", "auto", "print")
@@ -133,22 +133,28 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 """
 
 
-def stylesheet(theme: str, prefix: str) -> str:
-    """Return the CSS of `theme` for the figure whose root has the id `prefix`."""
+def stylesheet(theme: str, prefix: str, used: Set[str]) -> str:
+    """Return the CSS of `theme` for the figure whose root has the id `prefix`: the rules for the classes `used`."""
     colours = _PALETTES[theme]
     lines = [f"#{prefix}{{{_variables(colours)}}}"]
     if theme == "auto":
         dark = _variables(_DARK)
         lines.append(f"@media (prefers-color-scheme:dark){{#{prefix}{{{dark}}}}}")
-    for selector, body in _rules():
-        lines.append(f"#{prefix} {selector}{{{_twice(body, colours)}}}")
+    lines += [f"#{prefix} {selector}{{{_twice(body, colours)}}}" for selector, body in _needed(used)]
     return "\n".join(lines)
 
 
-def literal(theme: str, prefix: str) -> str:
+def literal(theme: str, prefix: str, used: Set[str]) -> str:
     """Return the CSS of `theme` without variables and media queries, for converters that know neither."""
     colours = _PALETTES[theme]
-    return "\n".join(f"#{prefix} {selector}{{{_filled(body, colours)}}}" for selector, body in _rules())
+    return "\n".join(f"#{prefix} {selector}{{{_filled(body, colours)}}}" for selector, body in _needed(used))
+
+
+def _needed(used: Set[str]) -> Iterator[tuple[str, str]]:
+    """Yield the rules all of whose classes are in `used`."""
+    for selector, body in _rules():
+        if all(part[1:] in used for part in selector.split() if part.startswith(".")):
+            yield selector, body
 
 
 def resolve(theme: str, chain: Sequence[str]) -> dict[str, str]:
