@@ -27,6 +27,7 @@ from .table import Table, bptt
 from .text import Reading, Vocabulary, read
 from .train import Batch, Learner, Training, TrainingError, train
 from .unroll import Step, Unrolled, dropout_masks, unroll
+from .vanishing import Diagnosis, Jacobians, jacobians
 from .weights import dump_weights, load_weights
 
 # A node's site is the user's line, not ours.
@@ -46,7 +47,9 @@ __all__ = [
     "CharacterModel",
     "Checkpoint",
     "CheckpointError",
+    "Diagnosis",
     "Embedding",
+    "Jacobians",
     "Lanes",
     "Learner",
     "Linear",
@@ -68,6 +71,7 @@ __all__ = [
     "dropout_masks",
     "dump_weights",
     "forced",
+    "jacobians",
     "lanes",
     "load_weights",
     "mse",
