@@ -81,3 +81,11 @@ def test_whole_operands_are_summarised_where_an_element_depends_on_many():
     assert report.node.op.name == "matmul"
     assert "from 1e+200 to 1e+200" in str(report)
     assert "overflowed" in str(report)
+
+
+def test_the_first_of_several_is_named():
+    x = mg.input((2,), name="x")
+    first, second = np.log(x).named("first"), (1 / x).named("second")
+    for y in (first + second, second * first):
+        assert mg.why_nan(y, {x: [1.0, 0.0]}).node is first
+    assert mg.why_nan([second, first], {x: [0.0, 1.0]}).index == (0,)
