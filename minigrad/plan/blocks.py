@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ..ops.core import REGISTRY, Elementwise
+from .kernels import ELEMENTWISE
 from .schedule import Group
 from .terms import Graph, Term, bases
 
@@ -33,7 +34,7 @@ def blocked(groups: Sequence[Group], graph: Graph) -> list[Group]:
 
 
 def _is_large(group: Group) -> bool:
-    elementwise = isinstance(REGISTRY.get(group[0].op), Elementwise) or group[0].op in ("sigmoid_mirrored", "where")
+    elementwise = isinstance(REGISTRY.get(group[0].op), Elementwise) or group[0].op in ELEMENTWISE
     return elementwise and len(group) * group[0].nbytes > 2 * _BLOCK_BYTES and group[0].nbytes <= _BLOCK_BYTES
 
 

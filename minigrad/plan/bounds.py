@@ -14,7 +14,19 @@ from .terms import VIEWS, Graph, Term
 ORDINARY = 1e6
 
 _AT_MOST_ONE = frozenset(
-    {"tanh", "sigmoid", "sigmoid_mirrored", "sech2", "sin", "cos", "sign", "step", "exceeds", "not_equal_as"}
+    {
+        "tanh",
+        "sigmoid",
+        "inverse_1p",
+        "times_finite",
+        "sech2",
+        "sin",
+        "cos",
+        "sign",
+        "step",
+        "exceeds",
+        "not_equal_as",
+    }
 )
 _SAME = VIEWS | {"neg", "abs", "relu", "place", "assemble", "concat", "stop_gradient", "maximum", "where_zero"}
 

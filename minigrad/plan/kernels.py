@@ -39,15 +39,24 @@ def _add_n(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
 
 
 def _sigmoid(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    _exp_neg(calls, args, out)
+    _inverse_1p(calls, [out], out)
+
+
+def _exp_neg(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
     calls.add(np.negative, args[0], out)
-    _mirrored(calls, [out], out)
+    calls.add(np.exp, out, out)
 
 
-def _mirrored(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+def _inverse_1p(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
     one = number(1, out.dtype)
-    calls.add(np.exp, args[0], out)
-    calls.add(np.add, out, one, out)
+    calls.add(np.add, args[0], one, out)
     calls.add(np.true_divide, one, out, out, name="divide")
+
+
+def _times_finite(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    calls.add(minimum, args[0], number(float(np.finfo(out.dtype).max), out.dtype), out)
+    calls.add(np.multiply, out, args[1], out)
 
 
 def _slope(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
@@ -82,8 +91,13 @@ def _maximum(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
 
 
 def maximum(x: Any, y: Any, out: Any) -> None:
-    """np.maximum, which alone among the ufuncs here wants `out` by name."""
+    """np.maximum, which wants `out` by name where other ufuncs take it by position."""
     np.maximum(x, y, out=out)
+
+
+def minimum(x: Any, y: Any, out: Any) -> None:
+    """np.minimum, likewise."""
+    np.minimum(x, y, out=out)
 
 
 def _step(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
@@ -121,7 +135,9 @@ _COMPARISONS = {
 ELEMENTWISE: dict[str, _Writer] = {
     "add_n": _add_n,
     "sigmoid": _sigmoid,
-    "sigmoid_mirrored": _mirrored,
+    "exp_neg": _exp_neg,
+    "inverse_1p": _inverse_1p,
+    "times_finite": _times_finite,
     "sigmoid_slope": _slope,
     "sech2": _sech2,
     "relu": _relu,

@@ -14,36 +14,11 @@ values ended up and cuts its calls to fit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from .schedule import Group
+from .spent import IN_PLACE, Parents, spent_places
 from .terms import VIEWS, Graph, Term, bases, uses
 from .view import View, dense
-
-# Where in a whole a piece lies, an entry an axis.
-Index = tuple[Any, ...]
-
-# Ops whose result may overwrite these arguments: every element is read before it is written.
-IN_PLACE: dict[str, int] = dict.fromkeys(("add", "sub", "mul", "div", "maximum", "add_n", "power"), 2) | dict.fromkeys(
-    (
-        "neg",
-        "sech2",
-        "sigmoid_slope",
-        "exp",
-        "expm1",
-        "log",
-        "log1p",
-        "sqrt",
-        "sin",
-        "cos",
-        "tanh",
-        "sigmoid",
-        "sigmoid_mirrored",
-        "relu",
-        "abs",
-    ),
-    1,
-)
 
 
 class Layout:
@@ -60,13 +35,13 @@ class Layout:
         self.size: list[int] = []
         self.copied: set[Term] = set()
         self.free: set[Term] = set()
-        self._parent: dict[Term, tuple[Term, Index | None]] = {}
+        self._parent: Parents = {}
         self._slab: dict[Term, tuple[list[Term], int]] = {}
         if slabs:
             self._nest_pieces(graph)
         if in_place:
             self._nest_operands(graph)
-            self._nest_in_spent(graph, groups)
+            self._parent.update(spent_places(graph, groups, self.base, self._parent))
         self._order = self._roots_first(graph)
         self._root: dict[Term, Term] = {}
         for term in self._order:
@@ -104,65 +79,6 @@ class Layout:
             if able:
                 # The one computed first has been waiting longest: sharing its place saves most.
                 self._parent[min(able, key=self.position.__getitem__)] = (term, None)
-
-    def _nest_in_spent(self, graph: Graph, groups: Sequence[Group]) -> None:
-        """Let a result take the place of an operand that many need, but nobody after it."""
-        when = {term: k for k, group in enumerate(groups) for term in group}
-        users: dict[Term, list[Term]] = {}
-        for term in when:
-            for arg in term.args:
-                users.setdefault(self.base[arg], []).append(term)
-        child = {whole: part for part, (whole, index) in self._parent.items() if index is None}
-        wholes = {whole for whole, index in self._parent.values() if index is not None}
-        pieces: dict[Term, list[tuple[Term, Index | None]]] = {}
-        for part, (whole, index) in self._parent.items():
-            if index is not None:
-                pieces.setdefault(whole, []).append((part, index))
-        kept = {self.base[term] for term in graph.outputs} | wholes
-        for term in graph.terms:
-            if term in self._parent or term not in when or term.op in ("concat", "place"):
-                continue
-            parts = pieces.get(term) or [(term, None)]
-            if len(parts) != max(1, len(term.args) if term.op == "assemble" else 1):
-                continue
-            first = []
-            for part, index in parts:
-                while part in child:
-                    part = child[part]
-                first.append((part, index))
-            spent = self._spent_by(first, term, users, when)
-            if spent is not None and spent not in kept and spent not in self._parent:
-                self._parent[term] = (spent, None)
-                kept.add(spent)
-
-    def _spent_by(
-        self,
-        first: list[tuple[Term, Index | None]],
-        whole: Term,
-        users: dict[Term, list[Term]],
-        when: dict[Term, int],
-    ) -> Term | None:
-        """The term whose place `whole` can take: what is `first` written in each part reads that part of it, and
-        everybody else has read it before."""
-        sources = {self._source(term, index, whole) for term, index in first}
-        source = sources.pop()
-        if sources or source is None or (source.shape, source.dtype) != (whole.shape, whole.dtype):
-            return None
-        writers = {term for term, _ in first}
-        begin = min(when[term] for term in writers)
-        others = [user for user in users[source] if user not in writers]
-        if any(when[user] >= begin or user.op == "concat" for user in others):
-            return None
-        return source if len(others) + len(writers) == len(users[source]) else None
-
-    def _source(self, term: Term, index: Index | None, whole: Term) -> Term | None:
-        """The base that `term` reads at `index`, element by element, in an op that may work in place."""
-        for arg in term.args[: IN_PLACE.get(term.op, 0)]:
-            base = self.base[arg]
-            at = arg.params["index"] if arg.op == "slice" and arg.args[0] is base else None
-            if (arg is base or at is not None) and at == index and self._computed(base) and base.dtype == term.dtype:
-                return base
-        return None
 
     def _roots_first(self, graph: Graph) -> list[Term]:
         """The terms, each after the one it lies in."""

@@ -9,13 +9,10 @@ from .terms import Graph, Rewriter, Term
 
 # Slopes are not among them: they are computed for all steps at once, where a call more costs nothing, and lie best
 # where the products they go into will be.
-_UNARY = frozenset({"sigmoid", "tanh", "exp", "relu", "neg", "sin", "cos", "abs"})
+_UNARY = frozenset({"sigmoid", "exp_neg", "inverse_1p", "tanh", "exp", "relu", "neg", "sin", "cos", "abs"})
 
 # Larger parts are better off dense, each on its own, than side by side in one wide array.
 _LARGEST = 512
-
-# Computing this many elements that nobody asked for costs less than another call.
-_CHEAPER_THAN_A_CALL = 64
 
 
 def widen(graph: Graph) -> Graph:
@@ -78,14 +75,11 @@ def _stop(term: Term, axis: int) -> int:
 
 
 def _runs(members: list[Term], axis: int) -> list[list[Term]]:
-    """Members whose ranges touch, or all but touch, two or more at a time."""
+    """Members whose ranges touch, two or more at a time."""
     runs: list[list[Term]] = []
     for term in sorted(members, key=lambda m: _start(m, axis)):
-        size = term.size // (_stop(term, axis) - _start(term, axis))
-        if runs:
-            gap = _start(term, axis) - max(_stop(m, axis) for m in runs[-1])
-            if gap == 0 or 0 < gap * size <= _CHEAPER_THAN_A_CALL:
-                runs[-1].append(term)
-                continue
-        runs.append([term])
+        if runs and _start(term, axis) == max(_stop(m, axis) for m in runs[-1]):
+            runs[-1].append(term)
+        else:
+            runs.append([term])
     return [run for run in runs if len(run) > 1]
