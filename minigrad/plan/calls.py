@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -62,7 +63,8 @@ class Calls:
         except TypeError:
             key = (op, kernel, id(params))
         if key not in self._others:
-            self._others[key] = f"{op}_{len(self._others)}", _storing(kernel, params)
+            word = re.sub(r"\W", "_", op)
+            self._others[key] = f"{word}_{len(self._others)}", _storing(kernel, params)
         name, function = self._others[key]
         self.add(function, out, *args, name=name)
 

@@ -14,6 +14,7 @@ The way from nodes to calls, a module each:
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -25,14 +26,15 @@ from ..node import Array, Node
 from ..run import fit, leaf_value, needed, run
 from .blocks import blocked
 from .bounds import ORDINARY
+from .calls import Operand
 from .layout import Layout
 from .lower import Lowering
 from .memory import pack
 from .merge import constant_value
 from .passes import PASSES, rewritten
-from .program import Program
+from .program import Program, Windows
 from .schedule import schedule
-from .terms import Graph, from_nodes
+from .terms import VIEWS, Graph, from_nodes
 
 
 class _Plan:
@@ -50,18 +52,30 @@ class _Plan:
         lowering = Lowering(graph, layout)
         lowering.write(groups, graph.outputs)
         calls = lowering.calls.calls
-        leaves = [term for term in graph.terms if term.leaf is not None]
         self._outputs = [lowering.operand(term) for term in graph.outputs]
-        fixed = {layout.view[term].buffer for term in leaves if constant_value(term) is not None}
+        self._constants: list[tuple[Array, Operand]] = []
+        fed: dict[int, list[tuple[Node, Operand]]] = {}
+        for term in graph.terms:
+            value, place = constant_value(term), lowering.operand(term)
+            if value is not None:
+                self._constants.append((value, place))
+            elif term.leaf is not None:
+                fed.setdefault(place.view.buffer, []).append((term.leaf, place))
+        tenants = Counter(layout.view[term].buffer for term in graph.terms if term.op not in VIEWS)
+        kept = {x.view.buffer for x in (*self._outputs, *(place for _, place in self._constants))}
+        self.program = Program(calls, {buffer for buffer in fed if tenants[buffer] == 1 and buffer not in kept})
+        # What a run is given is read where the caller has it; the other leaves are copied to their places first.
+        self._given = [(fed[x.view.buffer][0][0], x) for x in self.program.given]
+        outside = {x.view.buffer for x in self.program.given}
+        self._copied = [pair for buffer, pairs in fed.items() if buffer not in outside for pair in pairs]
         self._memory = pack(
             calls,
             layout.size,
-            [layout.view[term].buffer for term in leaves],
-            [*fixed, *(operand.view.buffer for operand in self._outputs)],
+            [*(x.view.buffer for _, x in self._copied), *(x.view.buffer for _, x in self._constants)],
+            kept,
+            outside,
             share="share" in passes,
         )
-        self._leaves = [(term, lowering.operand(term)) for term in leaves]
-        self.program = Program(calls, self._memory)
         self.nbytes = self._memory.nbytes
         self._spare: list[_Workspace] = []
 
@@ -70,30 +84,31 @@ class _Plan:
             workspace = self._spare.pop()
         except IndexError:
             workspace = self._workspace()
-        for node, place in workspace.fed:
+        for node, place in workspace.copied:
             place[...] = values[node]
-        workspace.run()
+        given = [
+            np.ndarray(view.shape, dtype, np.ascontiguousarray(values[node]), view.offset, view.strides)
+            for node, (view, dtype) in self._given
+        ]
+        workspace.run(*given)
         results = [np.array(place) for place in workspace.outputs]
         self._spare.append(workspace)
         return results
 
     def _workspace(self) -> _Workspace:
-        block = np.empty(self.nbytes + 64, np.uint8)
-        windows = self.program.windows(block)
-        fed = []
-        for term, operand in self._leaves:
-            value = constant_value(term)
-            if value is None:
-                assert term.leaf is not None
-                fed.append((term.leaf, windows.array(operand)))
-            else:
-                windows.array(operand)[...] = value
-        return _Workspace(fed, self.program.bind(windows), [windows.array(operand) for operand in self._outputs])
+        windows = Windows(np.empty(self.nbytes + 64, np.uint8), self._memory)
+        for value, place in self._constants:
+            windows.array(place)[...] = value
+        return _Workspace(
+            [(node, windows.array(place)) for node, place in self._copied],
+            self.program.bind(windows),
+            [windows.array(place) for place in self._outputs],
+        )
 
 
 class _Workspace(NamedTuple):
-    fed: list[tuple[Node, Array]]
-    run: Callable[[], None]
+    copied: list[tuple[Node, Array]]
+    run: Callable[..., None]
     outputs: list[Array]
 
 
@@ -121,8 +136,8 @@ class Function:
     Attributes:
         inputs: the nodes whose values the call takes, in order.
         passes: the names of the passes that made the plan.
-        peak_bytes: the memory that a call works in, known before it runs: copies of inputs and parameters, every
-            intermediate value, and the results.
+        peak_bytes: the memory that a call works in, known before it runs: every intermediate value, the results, and
+            copies of those inputs and parameters that it cannot read where they are.
         source: the Python that runs, for reading.
     """
 

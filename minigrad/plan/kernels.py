@@ -25,7 +25,7 @@ def write_elementwise(calls: Calls, term: Term, lead: int, args: Sequence[Operan
     if writer is not None and (floats or term.op in _ANY_DTYPE):
         writer(calls, args, out)
     elif isinstance(term.kernel, np.ufunc):
-        calls.add(term.kernel, *args, out)
+        calls.add(_OUT_BY_NAME.get(term.kernel, term.kernel), *args, out)
     else:
         kernel = KERNELS.get(term.op, term.kernel)
         assert kernel is not None
@@ -123,6 +123,7 @@ def _cast(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
     calls.add(_store_as, out, args[0], name="copyto_unsafe")
 
 
+_OUT_BY_NAME: dict[Any, Callable[..., None]] = {np.maximum: maximum, np.minimum: minimum}
 _store_as = partial(np.copyto, casting="unsafe")
 _COMPARISONS = {
     "greater": np.greater,

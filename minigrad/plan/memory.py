@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -21,13 +21,20 @@ class Memory(NamedTuple):
 
 
 def pack(
-    calls: Sequence[Call], sizes: Sequence[int], first: Iterable[int], last: Iterable[int], *, share: bool = True
+    calls: Sequence[Call],
+    sizes: Sequence[int],
+    first: Iterable[int],
+    last: Iterable[int],
+    outside: Collection[int] = (),
+    *,
+    share: bool = True,
 ) -> Memory:
-    """Place the buffers. Those in `first` are filled before the first call, those in `last` read after the last one."""
+    """Place the buffers. Those in `first` are filled before the first call, those in `last` read after the last one,
+    those `outside` are not in this memory at all."""
     spans: dict[int, tuple[int, int]] = dict.fromkeys(first, (-1, -1))
     for k, call in enumerate(calls):
         for operand in call.operands:
-            if isinstance(operand, Operand):
+            if isinstance(operand, Operand) and operand.view.buffer not in outside:
                 buffer = operand.view.buffer
                 spans[buffer] = (spans[buffer][0], k) if buffer in spans else (k, k)
     for buffer in last:

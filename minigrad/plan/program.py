@@ -96,18 +96,24 @@ class Program:
 
     Attributes:
         source: the Python that runs.
+        given: the windows that each run is given arrays for, in order: those of the buffers `from_outside` that no loop
+            steps through.
+        copied: the other buffers `from_outside`, which need a place in the block of memory.
     """
 
-    def __init__(self, calls: Sequence[Call], memory: Memory) -> None:
+    def __init__(self, calls: Sequence[Call], from_outside: set[int]) -> None:
         self._calls = calls
-        self._memory = memory
         self._functions: dict[str, Callable[..., Any]] = {}
         self._names: dict[Any, str] = {}
         self._fixed: list[Any] = []
         self._loops: list[list[list[Operand]]] = []
         self._lists: list[Sequence[Call]] = []
+        stretches = roll(calls)
+        self.given: list[Operand] = []
+        self.copied = from_outside & self._stepped_through(stretches)
+        self._outside = from_outside - self.copied
         lines: list[str] = []
-        for stretch in roll(calls):
+        for stretch in stretches:
             if stretch.repeats > 1:
                 lines += self._loop(stretch)
             elif stretch.period > _LISTED:
@@ -118,14 +124,25 @@ class Program:
         self.source = self._written(lines)
         namespace: dict[str, Any] = dict(self._functions)
         exec(compile(self.source, "<minigrad plan>", "exec"), namespace)
-        self._make: Callable[..., Callable[[], None]] = namespace["make"]
+        self._make: Callable[..., Callable[..., None]] = namespace["make"]
 
-    def windows(self, block: Array) -> Windows:
-        """The arrays of this program in `block`, an array of bytes."""
-        return Windows(block, self._memory)
+    def _stepped_through(self, stretches: Sequence[Stretch]) -> set[int]:
+        """The buffers of which a loop takes another window in each repeat."""
+        found: set[int] = set()
+        for stretch in stretches:
+            first = self._of(stretch, 0)
+            for repeat in range(1, stretch.repeats):
+                for call, other in zip(first, self._of(stretch, repeat), strict=True):
+                    if call.operands != other.operands:
+                        for x, y in zip(call.operands, other.operands, strict=True):
+                            if isinstance(x, Operand) and x != y:
+                                found |= {x.view.buffer, y.view.buffer}
+            if stretch.repeats == 1 and stretch.period > _LISTED:
+                found.update(x.view.buffer for call in first for x in call.operands if isinstance(x, Operand))
+        return found
 
-    def bind(self, windows: Windows) -> Callable[[], None]:
-        """A function that runs the plan on `windows`. It must not run twice at the same time."""
+    def bind(self, windows: Windows) -> Callable[..., None]:
+        """A function that runs the plan on `windows` and the arrays `given`. It must not run twice at the same time."""
         fixed = [windows.array(x) for x in self._fixed]
         loops = [windows.rows(columns) for columns in self._loops]
         lists = [
@@ -142,7 +159,8 @@ class Program:
         names = [f"a{k}" for k in range(len(self._fixed))]
         names += [f"loop_{k}" for k in range(len(self._loops))] + [f"list_{k}" for k in range(len(self._lists))]
         body = "".join(f"        {line}\n" for line in lines) or "        pass\n"
-        return f"def make({', '.join(names)}):\n    def plan():\n{body}    return plan\n"
+        given = ", ".join(f"p{k}" for k in range(len(self.given)))
+        return f"def make({', '.join(names)}):\n    def plan({given}):\n{body}    return plan\n"
 
     def _line(self, call: Call, names: Sequence[str]) -> str:
         self._functions[call.name] = call.function
@@ -152,6 +170,9 @@ class Program:
         if isinstance(operand, (tuple, bool, str)) and not isinstance(operand, Operand):
             return repr(operand)
         key = _identity(operand)
+        if key not in self._names and isinstance(operand, Operand) and operand.view.buffer in self._outside:
+            self._names[key] = f"p{len(self.given)}"
+            self.given.append(operand)
         if key not in self._names:
             self._names[key] = f"a{len(self._fixed)}"
             self._fixed.append(operand)
