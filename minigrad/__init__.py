@@ -41,7 +41,7 @@ from .functions import (
     transpose,
     where,
 )
-from .node import Node, Parameter, Scope, describe, hide_frames, scope, walk
+from .node import Node, Parameter, describe, walk
 from .ops import (
     Elementwise,
     Explicit,
@@ -71,6 +71,7 @@ from .ops import (
     strong_zero,
     tanh,
 )
+from .origin import Scope, hide_frames, scope
 from .paths import Flow, dispersion, flow
 from .plan import Function, function
 from .run import Run, run

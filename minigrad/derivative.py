@@ -18,9 +18,10 @@ import numpy as np
 
 from . import ops
 from .errors import GradientError
-from .node import Node, Shape, describe, differentiating, sweeping, walk
+from .node import Node, Shape, describe, walk
 from .ops.core import Stacked, Value
 from .ops.linear import reduced_shape
+from .origin import differentiating, sweeping
 
 
 class Edge(NamedTuple):

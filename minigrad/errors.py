@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .node import Node, Shape, describe, here
+from .node import Node, Shape, describe
+from .origin import here
 
 
 class ShapeError(ValueError):

@@ -12,9 +12,10 @@ from typing import Any, overload
 import numpy as np
 
 from . import ops
-from .node import Node, placed, walk
+from .node import Node, walk
 from .ops.core import Op
 from .ops.leaves import Leaf, constant, constant_op
+from .origin import placed
 
 
 @overload

@@ -21,9 +21,10 @@ from typing import IO, Any
 import numpy as np
 
 from .errors import BroadcastWarning, StorageError
-from .node import Array, Node, Parameter, Scope, describe, make_holder, placed, walk
+from .node import Array, Node, Parameter, describe, make_holder, walk
 from .ops.core import op_named
 from .ops.leaves import constant_op, input_op, parameter_op
+from .origin import Scope, placed
 
 _FORMAT = "minigrad graph"
 _VERSION = 1

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ..errors import DtypeError, ShapeError, listing, warn_of_broadcast
-from ..node import Node, Shape, is_forward, make
+from ..node import Node, Shape, make
+from ..origin import is_forward
 
 # A node, an array, a Python number or a Stacked value: whatever an op can be called on.
 Value: TypeAlias = Any
