@@ -87,6 +87,17 @@ def some_cases(strategy: st.SearchStrategy[Case], count: int, seed: int = 0) -> 
     return found
 
 
+_drawn: dict[tuple[str, int, int], list[Case]] = {}
+
+
+def cases_for_op(op: Op, count: int, seed: int = 0) -> list[Case]:
+    """`count` cases of `op`, drawn once for the op and all its mutants."""
+    key = (op.name, count, seed)
+    if key not in _drawn:
+        _drawn[key] = some_cases(cases_of(op), count, seed)
+    return _drawn[key]
+
+
 _PROBES = {
     "real": (-2.5, -0.7, 0.3, 1.9),
     "positive": (0.2, 0.9, 1.7),

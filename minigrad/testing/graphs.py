@@ -32,6 +32,7 @@ def graph_subject(
     subgradients: bool = False,
     singular: bool = False,
     random: int = 0,
+    f: Callable[[Sequence[Array]], Array] | None = None,
 ) -> Subject:
     """The node `y` as a function of `leaves` at `arrays`, differentiated by the engine."""
     floats = [leaf for leaf in leaves if leaf.dtype.kind == "f"]
@@ -56,7 +57,7 @@ def graph_subject(
         name=name,
         labels=[leaf.name or f"x{i}" for i, leaf in enumerate(leaves)],
         arrays=list(arrays),
-        f=value,
+        f=value if f is None else f,
         vjp=pull,
         reproduce=reproduce,
         strict=strict,
@@ -103,6 +104,7 @@ def check_graph(
     subgradients: bool = False,
     singular: bool = False,
     random: int = 0,
+    f: Callable[[Sequence[Array]], Array] | None = None,
     progress: Callable[[str], None] = lambda law: None,
 ) -> None:
     """The ladder for the engine's gradient of `y` with respect to the float leaves in `feed`, then for the gradient's
@@ -126,6 +128,7 @@ def check_graph(
         subgradients=subgradients,
         singular=singular,
         random=random,
+        f=f,
     )
     check(subject, progress)
     if second and subject.slots and subject.value.size:

@@ -12,14 +12,15 @@ from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
 from ..derivative import Edge, pull_edge, push_edge
+from ..derivative import jvp as graph_jvp
 from ..derivative import vjp as graph_vjp
 from ..errors import BroadcastWarning
 from ..node import Array, Node
 from ..ops import input as input_node
 from ..ops.core import REGISTRY, Elementwise, Op, Stacked
 from ..run import run
-from .cases import Case, cases_of, some_cases
-from .failure import code
+from .cases import Case, cases_for_op, cases_of, some_cases
+from .failure import GradientFailure, code
 from .graphs import check_graph, graph_subject
 from .laws import Subject, check, compare
 from .oracles import Oracle
@@ -38,6 +39,7 @@ def check_op(
     reference: Callable[..., Any] | None = None,
     max_examples: int | None = None,
     shrink: bool = True,
+    second: bool = True,
     seed: int = 0,
     progress: Callable[[str], None] = lambda law: None,
 ) -> None:
@@ -46,7 +48,8 @@ def check_op(
     `op` is an Op or the name of a registered one. Arguments are drawn (degenerate ones among them) and shrink to the
     smallest that fail; `args` and `params` check one call instead, `cases` draws from a strategy of `Case`s.
     `reference` is a NumPy function the values must agree with. The number of cases is that of the profile (`quick`,
-    `ci`, `deep`) unless `max_examples` is given; `shrink=False` stops at the first failing case.
+    `ci`, `deep`) unless `max_examples` is given; `shrink=False` stops at the first failing case, `second=False` leaves
+    out the gradient's own gradient.
 
     The ladder: shape and dtype rules against the kernel; the value against the reference; the contract and the laws of
     the seed; dot test and one-hot seeds against the complex step; pull on nodes, arrays and stacks alike; push against
@@ -59,14 +62,23 @@ def check_op(
     for row in op.kinks:
         _check_policy(op, row)
     if args is not None:
-        check_case(op, Case(tuple(np.asarray(a) for a in args), params or {}), reference, seed, progress)
+        check_case(op, Case(tuple(np.asarray(a) for a in args), params or {}), reference, seed, progress, second)
         return
-    strategy = cases_of(op) if cases is None else cases
     count = current().examples if max_examples is None else max_examples
-    if not shrink:
-        for case in some_cases(strategy, count, seed):
-            check_case(op, case, reference, seed, progress)
-        return
+    drawn = cases_for_op(op, count, seed) if cases is None else some_cases(cases, count, seed)
+    try:
+        for case in drawn:
+            check_case(op, case, reference, seed, progress, second)
+    except GradientFailure as failure:
+        if shrink:
+            _shrink(op, cases_of(op) if cases is None else cases, count, reference, seed)
+        raise failure from None
+
+
+def _shrink(
+    op: Op, strategy: st.SearchStrategy[Case], count: int, reference: Callable[..., Any] | None, seed: int
+) -> None:
+    """Draw the same cases again under Hypothesis, which raises for the smallest that fails."""
 
     @settings(
         max_examples=count,
@@ -78,7 +90,7 @@ def check_op(
     @hypothesis_seed(seed)
     @given(strategy)
     def ladder(case: Case) -> None:
-        check_case(op, case, reference, seed, progress)
+        check_case(op, case, reference, seed)
 
     ladder()
 
@@ -89,15 +101,21 @@ def check_case(
     reference: Callable[..., Any] | None = None,
     seed: int = 0,
     progress: Callable[[str], None] = lambda law: None,
+    second: bool = True,
 ) -> None:
     """The ladder for one call of `op`. Raises GradientFailure."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", BroadcastWarning)  # such arguments are drawn on purpose
-        _check_case(op, case, reference, seed, progress)
+        _check_case(op, case, reference, seed, progress, second)
 
 
 def _check_case(
-    op: Op, case: Case, reference: Callable[..., Any] | None, seed: int, progress: Callable[[str], None]
+    op: Op,
+    case: Case,
+    reference: Callable[..., Any] | None,
+    seed: int,
+    progress: Callable[[str], None],
+    second: bool,
 ) -> None:
     labels = [f"x{i}" for i in range(len(case.args))] if len(case.args) > 1 else ["x"]
     leaves = [input_node(np.shape(a), np.asarray(a).dtype, name=n) for a, n in zip(case.args, labels, strict=True)]
@@ -117,7 +135,9 @@ def _check_case(
         reproduce=call.reproduce,
         subgradients=True,
         singular=bool(op.singular),
+        second=second,
         random=seed,
+        f=call.kernel,
         progress=progress,
     )
     progress("pull and push on nodes, arrays and stacks")
@@ -145,7 +165,11 @@ class _Call:
         mutation = getattr(op, "mutation", None)
         self.name = f"{op.name} (mutant: {mutation})" if mutation else op.name
         with np.errstate(all="ignore"):
-            self.value = np.asarray(op.kernel(*case.args, **case.params))
+            self.value = self.kernel(case.args)
+
+    def kernel(self, arrays: Sequence[Array]) -> Array:
+        """The op on arrays, without the interpreter."""
+        return np.asarray(self.op.kernel(*arrays, **self.case.params))
 
     def subject(self, y: Node) -> Subject:
         edges = tuple(Edge(y, slot) for slot in range(len(y.args)))
@@ -184,6 +208,8 @@ class _Call:
             for slot in range(len(y.args)):
                 ct = np.ones(y.shape, y.dtype if y.dtype.kind == "f" else float)
                 term = self.op.pull(ct, slot, self.value, self.case.args, self.case.params)
+                if np.any(ct != 1):
+                    raise self.subject(y).fail("nothing is written into", element="the seed")
                 if term is not None and np.any(np.asarray(term)):
                     edge = f"edge to {self.leaves[slot].name}"
                     raise self.subject(y).fail("no gradient passes here", element=edge, detail=f"pull gives {term!r}")
@@ -264,15 +290,32 @@ class _Call:
             reproduce=self.reproduce,
             random=self.seed,
         )
-        if np.all(np.isfinite(s.value)) and (self.op.analytic or self._smooth_at(first, same)):
-            check(s)
+        if np.all(np.isfinite(s.value)):
+            _check_both_modes(s, y, feed)
+            if self.op.analytic or self._smooth_at(first, same):
+                check(s)
 
     def _smooth_at(self, first: int, same: Sequence[bool]) -> bool:
         # Where the arguments tie, an op with a kink there is another function of the one argument: nothing is owed.
         arrays = [self.case.args[first] if twin else a for a, twin in zip(self.case.args, same, strict=True)]
         rng = np.random.default_rng(self.seed)
-        oracle = Oracle(lambda values: np.asarray(self.op.kernel(*values, **self.case.params)), arrays, rng)
+        oracle = Oracle(self.kernel, arrays, rng)
         return oracle.is_differentiable([rng.uniform(0.5, 1, a.shape) if a.dtype.kind == "f" else None for a in arrays])
+
+
+def _check_both_modes(s: Subject, y: Node, feed: dict[Node, Array]) -> None:
+    """Forward and reverse mode agree on a node used twice, at kinks too: both follow one policy."""
+    floats = [leaf for leaf in feed if leaf.dtype.kind == "f"]
+    w = s.seed()
+    v = [d for d, leaf in zip(s.direction(), feed, strict=True) if leaf.dtype.kind == "f"]
+    pushed = graph_jvp(y, floats, v)
+    right = w * run(pushed, feed)[pushed]
+    pulled = [g for g, leaf in zip(s.pull(w), feed, strict=True) if leaf.dtype.kind == "f"]
+    left = [g * d for g, d in zip(pulled, v, strict=True)]
+    got, want = float(sum(map(np.sum, left))), float(np.sum(right))
+    allowed = 4096 * s.eps * (float(sum(np.sum(np.abs(term)) for term in left)) + float(np.sum(np.abs(right))))
+    if np.isfinite(got) and np.isfinite(want) and abs(got - want) > allowed:
+        raise s.fail("reverse mode and forward mode agree", got=got, expected=want, source="jvp")
 
 
 def compare_to_reference(s: Subject, got: Array, want: Array) -> None:

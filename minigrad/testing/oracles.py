@@ -128,7 +128,7 @@ def stencil_direction(f: ArrayFunction, arrays: Sequence[Array], direction: Sequ
     h = 2.0 * eps ** (1 / 7) * _reach(arrays, direction)
     best: Estimate | None = None
     coarse, rounding = _stencil(f, arrays, direction, h)
-    for _ in range(4):
+    for _ in range(3):
         h /= 2
         fine, rounding = _stencil(f, arrays, direction, h)
         error = np.abs(fine - coarse) + rounding
@@ -197,6 +197,7 @@ class Oracle:
         self.f = f
         # Doubles throughout: a float32 input is exact in float64, and its derivative is then known far better.
         self.arrays = [x.astype(float) if x.dtype.kind == "f" else x for x in arrays]
+        self.contradicted = False  # by the stencil: f is not analytic here, or this is a kink
         self.trusts_complex = self._confirm(rng)
 
     @property
@@ -225,18 +226,31 @@ class Oracle:
         """Whether the derivatives a little ahead and a little behind agree: false at kinks and ties."""
         if not np.all(self.is_continuous(direction)):
             return False
-        near, scale, error = self._jump(direction, 1e-7)
+        distance = 1e-7 if self.trusts_complex else 1e-5
+        near, scale, error = self._jump(direction, distance)
         if bool(np.all(near <= 1e-3 * scale + error)):
             return True
         # Where a smooth derivative passes through zero both sides are small; their gap shrinks with the distance.
-        far, _, _ = self._jump(direction, 1e-5)
+        far, _, _ = self._jump(direction, 100 * distance)
         return bool(np.all((near <= 1e-3 * scale + error) | (near <= 0.1 * far)))
 
     def _jump(self, direction: Sequence[Any], distance: float) -> tuple[Array, Array, Array]:
-        ahead, behind = (self.at(moved).push(direction) for moved in self._sides(direction, distance))
+        ahead, behind, error = self._one_sided(direction, distance)
+        return np.abs(ahead - behind), np.abs(ahead) + np.abs(behind), error
+
+    def _one_sided(self, direction: Sequence[Any], distance: float) -> tuple[Array, Array, Array]:
+        """The derivatives a little ahead and a little behind, and how far off they may be."""
+        sides = self._sides(direction, distance)
         with np.errstate(all="ignore"):
-            gap = np.asarray(np.abs(ahead - behind))
-            return gap, np.asarray(np.abs(ahead) + np.abs(behind)), np.asarray(10 * (ahead.error + behind.error))
+            if self.trusts_complex:
+                ahead, behind = (self.at(moved).push(direction) for moved in sides)
+                return np.asarray(ahead), np.asarray(behind), np.asarray(10 * (ahead.error + behind.error))
+            # A stencil reaches across the kink it should tell the sides of: one-sided quotients do not.
+            step = distance * _reach(self.arrays, direction)
+            f = [np.asarray(self.f(_moved(self.arrays, direction, h))) for h in (-step, 0.0, step)]
+            eps = np.finfo(f[1].dtype).eps if f[1].dtype.kind == "f" else 0.0
+            rounding = 16 * eps * np.abs(f[1].astype(float)) / step
+            return (f[2] - f[1]).astype(float) / step, (f[1] - f[0]).astype(float) / step, rounding
 
     def is_continuous(self, direction: Sequence[Any]) -> Array:
         """Where f does not jump along `direction`: element by element."""
@@ -270,9 +284,10 @@ class Oracle:
 
     def one_sided(self, direction: Sequence[Any]) -> tuple[Array, Array]:
         """The smaller and the larger of the one-sided derivatives, a little slack added; infinite where f jumps."""
-        ahead, behind = (self.at(moved).push(direction) for moved in self._sides(direction, 1e-7))
+        distance = 1e-7 if self.trusts_complex else 1e-5
+        ahead, behind, error = self._one_sided(direction, distance)
         with np.errstate(all="ignore"):
-            slack = np.asarray(1e-3 * (np.abs(ahead) + np.abs(behind)) + 10 * (ahead.error + behind.error))
+            slack = 1e-3 * (np.abs(ahead) + np.abs(behind)) + error
             slack = np.where(self.is_continuous(direction), slack, np.inf)
             low, high = np.minimum(ahead, behind) - slack, np.maximum(ahead, behind) + slack
         return np.nan_to_num(np.asarray(low), nan=-np.inf), np.nan_to_num(np.asarray(high), nan=np.inf)
@@ -298,4 +313,5 @@ class Oracle:
             gap = np.abs(np.asarray(exact) - np.asarray(rough))
             allowed = 1e-4 * np.abs(np.asarray(rough)) + 100 * np.asarray(rough.error)
             contradicted = gap > allowed
-        return not bool(np.any(contradicted & np.isfinite(exact) & np.isfinite(rough)))
+        self.contradicted = bool(np.any(contradicted & np.isfinite(exact) & np.isfinite(rough)))
+        return not self.contradicted
