@@ -50,8 +50,8 @@ def graph_subject(
         values = run(pulled, {**dict(zip(leaves, at, strict=True)), w: seed})
         return in_slots([values[g] for g in pulled])
 
-    def jitter(at: Sequence[Array], seed: Array, rng: np.random.Generator) -> list[Any]:
-        return in_slots(run_jittered(pulled, {**dict(zip(leaves, at, strict=True)), w: seed}, rng))
+    def jitter(at: Sequence[Array], seed: Array, rng: np.random.Generator, size: float | None) -> list[Any]:
+        return in_slots(run_jittered(pulled, {**dict(zip(leaves, at, strict=True)), w: seed}, rng, size))
 
     return Subject(
         name=name,
@@ -71,11 +71,13 @@ def graph_subject(
     )
 
 
-def run_jittered(outputs: Sequence[Node], feed: Mapping[Node, Array], rng: np.random.Generator) -> list[Array]:
-    """Evaluate with every float result moved by a unit in the last place at random.
+def run_jittered(
+    outputs: Sequence[Node], feed: Mapping[Node, Array], rng: np.random.Generator, size: float | None = None
+) -> list[Array]:
+    """Evaluate with every float result moved at random: by a unit in the last place, or by `size` relative to itself.
 
     How far the results of several such runs lie apart is what rounding may do to them, cancellation included (Monte
-    Carlo arithmetic; Parker, 1997).
+    Carlo arithmetic; Parker, 1997). With a `size` zeros move too, by as much as 1 would, and ties part.
     """
     values: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
@@ -87,8 +89,10 @@ def run_jittered(outputs: Sequence[Node], feed: Mapping[Node, Array], rng: np.ra
             else:
                 value = leaf_value(node)
             if value.dtype.kind in "fc" and node.op.name != "constant":
-                eps = np.finfo(value.dtype).eps
-                value = (value * (1 + eps * rng.integers(-1, 2, value.shape))).astype(value.dtype)
+                eps = np.finfo(value.dtype).eps if size is None else size
+                unit = np.abs(value) if size is None else np.where(value == 0, 1, np.abs(value))
+                draw = rng.integers(-1, 2, value.shape) if size is None else rng.uniform(-1, 1, value.shape)
+                value = (value + eps * unit * draw).astype(value.dtype)
             values[node] = value
     return [values[node] for node in outputs]
 
