@@ -43,7 +43,19 @@ class Checkpoint:
 
 
 def write_checkpoint(path: str | Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
-    """Replace `path` by a checkpoint. Whenever the process dies, `path` is the old file or the new one, whole."""
+    """Replace `path` by a checkpoint. Whenever the process dies, `path` is the old file or the new one, whole.
+
+    Raises ValueError for arrays of objects, which only a pickle could hold, and OSError where `path` cannot be written.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import rnn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rnn.write_checkpoint(f"{folder}/run.npz", {"step": 3}, {"parameters/w": np.ones(2)})
+    ...     saved = rnn.read_checkpoint(f"{folder}/run.npz")
+    >>> saved.header["step"], saved.folder("parameters")
+    (3, {'w': array([1., 1.])})
+    """
     path = Path(path)
     text = json.dumps({"format": FORMAT, **header}, ensure_ascii=False)
     unfinished = path.with_name(path.name + ".unfinished")

@@ -110,7 +110,14 @@ class SGD(Optimiser):
 
 
 class Adagrad(Optimiser):
-    """Steps shrink as squared gradients add up (Duchi et al. 2011): `s += g**2;  w -= lr * g / (sqrt(s) + eps)`."""
+    """Steps shrink as squared gradients add up (Duchi et al. 2011): `s += g**2;  w -= lr * g / (sqrt(s) + eps)`.
+
+    >>> import minigrad as mg
+    >>> import rnn
+    >>> w = mg.parameter([1.0, 2.0], name="w")
+    >>> rnn.Adagrad([w], lr=0.5).step([[4.0, -0.25]]); w.value.round(6)
+    array([0.5, 2.5])
+    """
 
     slots = ("squares",)
 
@@ -126,7 +133,14 @@ class Adagrad(Optimiser):
 
 
 class RMSprop(Optimiser):
-    """Adagrad that forgets (Hinton 2012): `s = decay * s + (1 - decay) * g**2;  w -= lr * g / (sqrt(s) + eps)`."""
+    """Adagrad that forgets (Hinton 2012): `s = decay * s + (1 - decay) * g**2;  w -= lr * g / (sqrt(s) + eps)`.
+
+    >>> import minigrad as mg
+    >>> import rnn
+    >>> w = mg.parameter([1.0, 2.0], name="w")
+    >>> rnn.RMSprop([w], lr=0.1, decay=0.75).step([[4.0, -0.25]]); w.value.round(6)
+    array([0.8, 2.2])
+    """
 
     slots = ("squares",)
 
@@ -149,7 +163,14 @@ class RMSprop(Optimiser):
 
 
 class Adam(Optimiser):
-    """Adaptive moments with bias correction (Kingma and Ba 2015, algorithm 1)."""
+    """Adaptive moments with bias correction (Kingma and Ba 2015, algorithm 1).
+
+    >>> import minigrad as mg
+    >>> import rnn
+    >>> w = mg.parameter([1.0, 2.0], name="w")
+    >>> rnn.Adam([w], lr=0.1).step([[4.0, -0.25]]); w.value.round(6)
+    array([0.9, 2.1])
+    """
 
     slots = ("mean", "squares")
 

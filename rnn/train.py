@@ -164,6 +164,13 @@ def train(
 
     Raises TrainingError when the loss or gradient is no longer finite (the checkpoint stays as it last was) and
     CheckpointError for a checkpoint of something else.
+
+    >>> import rnn
+    >>> model = rnn.CharacterModel("ehlo", cell="rnn", hidden=16)
+    >>> learner = rnn.CharacterLearner(model, "hello" * 20, window=10, batch=1)
+    >>> run = rnn.train(learner, rnn.Adagrad(model.parameters, lr=0.1), steps=200, every=100)
+    >>> run.losses[1] < run.losses[0], model.sample(9, prime="h", temperature=0)
+    (True, 'ellohello')
     """
     run = Training(learner, optimiser, np.random.default_rng(rng))
     if resume and checkpoint is not None:

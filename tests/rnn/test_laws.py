@@ -1,6 +1,8 @@
 """Laws of backpropagation through time on every cell: size, symmetry, limits, exact values, truncation, and the complex
 step."""
 
+from math import comb
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -227,6 +229,22 @@ def test_exact_value_of_a_saturated_tanh_net():
     start = mg.parameter([[[0.5]]])
     gradient = mg.grad(rnn.unroll(model, np.zeros((30, 1, 1)), start).state[0, 0, 0], start).eval()
     assert gradient == pytest.approx(1.06e-44, rel=5e-3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_gru_has_five_paths_a_step_over_primitive_edges(count):
+    """Carry, n, r, and z twice, in (1 - z) * n and in z * h."""
+    start = mg.parameter(np.full((1, 1, 1), 0.5))
+    net = rnn.unroll(rnn.GRU(1, 1, rng=0), np.ones((count, 1, 1)), start)
+    assert mg.flow(net.steps[-1].h[0, 0], start).count() == 5**count
+
+
+@pytest.mark.parametrize(("count", "layers"), [(1, 3), (4, 1), (4, 3)])
+def test_a_stack_of_layers_has_the_paths_of_a_grid(count, layers):
+    model = rnn.RNN(1, 1, layers=layers, rng=0)
+    steps = rnn.unroll(model, np.ones((count, 1, 1))).steps
+    corner = steps[0].layers[0]["h"]
+    assert mg.flow(steps[-1].h[0, 0], corner).count() == comb(count - 1 + layers - 1, layers - 1)
 
 
 def test_the_first_loss_of_unbiased_logits_is_the_log_of_the_vocabulary():
