@@ -6,9 +6,9 @@
 <Figure cell: 5 columns, 66 boxes, 80 edges>
 """
 
-from .charts import river, triangle
+from .charts import ledger, river, triangle
 from .drawing import draw
 from .export import to_graphviz
 from .figure import Figure, MissingExtra, UnsupportedFormat
 
-__all__ = ["Figure", "MissingExtra", "UnsupportedFormat", "draw", "river", "to_graphviz", "triangle"]
+__all__ = ["Figure", "MissingExtra", "UnsupportedFormat", "draw", "ledger", "river", "to_graphviz", "triangle"]

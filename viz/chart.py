@@ -46,8 +46,9 @@ def proof_of(table: Table, label: Rich) -> Rich:
 def proved(holds: bool, terms: int, label: Rich, difference: float, what: str = "contribution") -> Rich:
     """Return the line that says that `terms` things sum to the gradient, or that they do not."""
     verb = " = ∂L/∂" if holds else " ≠ ∂L/∂"
+    many = plural(terms, what) if what != "entry" else f"{terms} {'entry' if terms == 1 else 'entries'}"
     return (
-        Run(f"{'✓' if holds else '✗'} Sum of {plural(terms, what)}{verb}"),
+        Run(f"{'✓' if holds else '✗'} Sum of {many}{verb}"),
         *label,
         Run(f", max difference {number(difference)}"),
     )

@@ -141,9 +141,10 @@ def _runs(words: Rich, size: float) -> str:
         if wanted == height and not run.shift:
             parts.append(text(run.text))
             continue
-        # Some renderers drop a space that stands first in a tspan; between two of them they keep it.
-        gap, shown = (" ", run.text[1:]) if run.text.startswith(" ") else ("", run.text)
+        # Some renderers drop a space at the ends of a tspan; between two of them they keep it.
+        inner = run.text.strip(" ")
+        before, after = " " * run.text.startswith(" "), " " * (run.text.endswith(" ") and bool(inner))
         small = f' font-size="{num(size * SMALL)}"' if run.shift else ""
-        parts.append(f'{gap}<tspan dy="{num(wanted - height)}"{small}>{text(shown)}</tspan>')
+        parts.append(f'{before}<tspan dy="{num(wanted - height)}"{small}>{text(inner)}</tspan>{after}')
         height = wanted
     return "".join(parts)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from minigrad.paths import Flow
 from rnn import Table
 
 from ..figure import Figure
+from . import ledger as _ledger
 from . import river as _river
 from . import triangle as _triangle
 
@@ -37,3 +41,27 @@ def river(flow: Flow, *, theme: str = "light") -> Figure:
     <Figure river: 4 stages, 2 lanes>
     """
     return Figure(_river.scene(flow), theme)
+
+
+def ledger(
+    flow: Flow,
+    parts: Mapping[Any, Any] | None = None,
+    *,
+    by: str = "part",
+    top: int = 12,
+    budget: int = 100_000,
+    theme: str = "light",
+) -> Figure:
+    """Draw what adds up to a gradient: its largest paths, or the given parts, with counts, norms and shares.
+
+    `parts` is any partition of the paths with a key for each part: `flow.classes(...)`, `flow.sorted_by(...)`,
+    `rnn.lanes(...).by_lane`, `table.by_lag()`; `by` says what the keys are. `top` lines are shown, the rest is summed
+    in one; `budget` bounds the search for the largest paths.
+
+    >>> import minigrad as mg, rnn, viz
+    >>> reading = rnn.read("hello", rnn.LSTM)
+    >>> flow = mg.flow(reading.loss, reading.unrolled.model.parameters["weight_hh_l0"])
+    >>> viz.ledger(flow, top=5)
+    <Figure ledger: 6 entries>
+    """
+    return Figure(_ledger.scene(flow, parts, by, top, budget), theme)
