@@ -16,10 +16,10 @@ from minigrad.node import Array
 
 from ..cells import Recurrent
 from ..layers import PerShape
-from .base import Generator, Task, gathered
+from .base import BatchTask, Generator, gathered
 
 
-class Adding(Task):
+class Adding(BatchTask):
     """The adding problem at length 50, an LSTM by default; `cell` and `length` make it harder or hopeless."""
 
     summary = "add two marked numbers of a long sequence: long memory"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,8 +24,8 @@ Generator = np.random.Generator
 class Task(ABC):
     """One problem and the net that learns it.
 
-    A subclass makes its parameters in `__init__(self, seed)`, draws batches in `draw`, writes the loss of a batch as a
-    graph in `loss`, and measures itself in `score`. What `draw` returns is what `loss` takes, as nodes.
+    A subclass makes its parameters in `__init__(self, seed)` and measures itself in `score`; see `train.Learner` for
+    what the training loop asks of it.
 
     Attributes:
         summary: one line for the list of tasks.
@@ -47,16 +48,12 @@ class Task(ABC):
         """Make the net and the data it is measured on."""
 
     @abstractmethod
-    def draw(self, generator: Generator) -> tuple[Array, ...]:
-        """The arrays of one mini-batch."""
-
-    @abstractmethod
-    def loss(self, *batch: Node) -> Node:
-        """The loss of a batch, a scalar."""
+    def gradients(self, generator: Generator) -> Batch:
+        """Take the next batch and differentiate its loss."""
 
     @abstractmethod
     def score(self) -> float:
-        """How well the net does on data it was not trained on (`metric` says in which unit)."""
+        """How well the net does, in the unit that `metric` says."""
 
     @abstractmethod
     def baseline(self) -> tuple[float, str]:
@@ -70,16 +67,6 @@ class Task(ABC):
         """The optimiser it is trained with."""
         return Adam(self.parameters, self.lr)
 
-    def gradients(self, generator: Generator) -> Batch:
-        """Draw a batch and differentiate its loss; the graph is built once for every shape of batch."""
-        batch = self.draw(generator)
-        loss, *gradients = self._differentiated(*batch)
-        return Batch(float(loss), dict(zip(self.parameters, gradients, strict=True)), self.tokens(batch))
-
-    def tokens(self, batch: tuple[Array, ...]) -> int:
-        """How many steps of sequences a batch holds: time by batch of its first array."""
-        return int(np.prod(batch[0].shape[:2]))
-
     def carried(self) -> dict[str, Array]:
         """Nothing passes from batch to batch unless a task says so."""
         return {}
@@ -90,16 +77,36 @@ class Task(ABC):
             raise CheckpointError(f"{type(self).__name__} carries nothing, the checkpoint {', '.join(carried)}")
 
     def held_out(self) -> float | None:
-        """Batches are drawn afresh: the mean loss of a window is as good a judge as any."""
+        """Nothing is held out of training but what `score` measures: the mean loss of a window judges."""
         return None
 
-    @property
-    def _differentiated(self) -> PerShape:
-        if "_loss_and_gradients" not in self.__dict__:
-            self._loss_and_gradients = PerShape(self._build)
-        return self._loss_and_gradients
 
-    def _build(self, *batch: Node) -> list[Node]:
+class BatchTask(Task):
+    """A task whose batches are drawn afresh: `draw` returns the arrays of one, `loss` takes them as nodes."""
+
+    @abstractmethod
+    def draw(self, generator: Generator) -> tuple[Array, ...]:
+        """The arrays of one mini-batch."""
+
+    @abstractmethod
+    def loss(self, *batch: Node) -> Node:
+        """The loss of a batch, a scalar."""
+
+    def gradients(self, generator: Generator) -> Batch:
+        """Draw a batch and differentiate its loss; the graph is built once for every shape of batch."""
+        batch = self.draw(generator)
+        loss, *gradients = self._differentiated(*batch)
+        return Batch(float(loss), dict(zip(self.parameters, gradients, strict=True)), self.tokens(batch))
+
+    def tokens(self, batch: tuple[Array, ...]) -> int:
+        """How many steps of sequences a batch holds: time by batch of its first array."""
+        return int(np.prod(batch[0].shape[:2]))
+
+    @cached_property
+    def _differentiated(self) -> PerShape:
+        return PerShape(self._loss_and_gradients)
+
+    def _loss_and_gradients(self, *batch: Node) -> list[Node]:
         loss = self.loss(*batch)
         return [loss, *mg.grad(loss, list(self.parameters.values()))]
 

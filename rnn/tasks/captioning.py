@@ -15,7 +15,7 @@ from minigrad import Node
 from minigrad.node import Array
 
 from ..layers import PerShape
-from .base import Generator, Task, Words, accuracy, before_end, gathered, padded
+from .base import BatchTask, Generator, Words, accuracy, before_end, gathered, padded
 
 SIZE = 8
 SHAPES = ("square", "ring", "cross", "bar")
@@ -24,7 +24,7 @@ LONGEST = 10
 START, END = "<start>", "<end>"
 
 
-class Captioning(Task):
+class Captioning(BatchTask):
     """Says which shape a picture shows, how big, and where."""
 
     summary = "sentences about small pictures: one to many"

@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad import Node
 from minigrad.node import Array
 
 from ..character import CharacterLearner, CharacterModel
@@ -40,12 +39,6 @@ class CharacterTask(Task):
         self.model = CharacterModel("".join(sorted(set(self.text))), seed=seed, **self.net)
         self.learner = CharacterLearner(self.model, self.text, window=self.window, batch=self.batch)
         self.parameters = self.model.parameters
-
-    def draw(self, generator: Generator) -> tuple[Array, ...]:
-        raise NotImplementedError("the learner reads the text in order")
-
-    def loss(self, *batch: Node) -> Node:
-        raise NotImplementedError("the learner reads the text in order")
 
     def gradients(self, generator: Generator) -> Batch:
         return self.learner.gradients(generator)
@@ -112,10 +105,12 @@ class Sonnets(CharacterTask):
 def bigram_bits(text: str) -> float:
     """The bits a character that the text's own bigram table needs: the conditional entropy of the next character."""
     pairs, firsts = Counter(pairwise(text)), Counter(text[:-1])
-    return -sum(count * np.log2(count / firsts[first]) for (first, _), count in pairs.items()) / (len(text) - 1)
+    bits = sum(count * np.log2(firsts[first] / count) for (first, _), count in pairs.items())
+    return float(bits / (len(text) - 1))
 
 
 def unigram_bits(text: str) -> float:
     """The bits a character that its frequencies alone need."""
     counts = Counter(text[1:])
-    return -sum(count * np.log2(count / (len(text) - 1)) for count in counts.values()) / (len(text) - 1)
+    total = len(text) - 1
+    return float(sum(count * np.log2(total / count) for count in counts.values()) / total)

@@ -15,11 +15,11 @@ from minigrad.node import Array
 
 from ..character import choose
 from ..layers import PerShape
-from .base import Generator, Task, gathered
+from .base import BatchTask, Generator, gathered
 from .characters import bigram_bits, sonnets, unigram_bits
 
 
-class FeedForward(Task):
+class FeedForward(BatchTask):
     """One to one: embedding, a tanh layer, logits."""
 
     summary = "a feed-forward net on the sonnets: the same data, no memory"

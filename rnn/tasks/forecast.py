@@ -13,12 +13,12 @@ from minigrad import Node
 from minigrad.node import Array
 
 from ..layers import PerShape
-from .base import Generator, Task, gathered
+from .base import BatchTask, Generator, gathered
 
 AHEAD = 3
 
 
-class Forecast(Task):
+class Forecast(BatchTask):
     """A GRU that says the next three values after having read thirty."""
 
     summary = "the next three values of a chaotic series"

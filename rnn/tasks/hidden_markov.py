@@ -15,7 +15,7 @@ from minigrad.node import Array
 
 from ..hmm import HMM
 from ..layers import PerShape
-from .base import Generator, Task, gathered
+from .base import BatchTask, Generator, gathered
 
 START = [1 / 3, 1 / 3, 1 / 3]
 TRANSITION = [[0.9, 0.1, 0.0], [0.0, 0.85, 0.15], [0.2, 0.0, 0.8]]
@@ -24,7 +24,7 @@ EMISSION += [[0.025, 0.025, 0.025, 0.025, 0.45, 0.45]]
 STEPS = 30
 
 
-class HiddenMarkov(Task):
+class HiddenMarkov(BatchTask):
     """Both models are trained side by side, each by the gradient of its own log-likelihood."""
 
     summary = "a hidden Markov model, its forward algorithm a graph, beside a GRU"

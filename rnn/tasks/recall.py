@@ -12,12 +12,12 @@ from minigrad.node import Array
 
 from ..cells import Recurrent
 from ..layers import PerShape
-from .base import Generator, Task, accuracy, gathered
+from .base import BatchTask, Generator, accuracy, gathered
 
 SYMBOLS = 4
 
 
-class Recall(Task):
+class Recall(BatchTask):
     """Which of four symbols came first, `delay` steps ago? An LSTM by default; `cell` compares it with the others."""
 
     summary = "name the first symbol of a long sequence: delayed recall"

@@ -14,7 +14,7 @@ from minigrad import Node
 from minigrad.node import Array
 
 from ..layers import PerShape
-from .base import Generator, Task, Words, accuracy, gathered, padded
+from .base import BatchTask, Generator, Words, accuracy, gathered, padded
 
 GOOD = ["good", "great", "lovely", "charming", "brilliant", "moving", "funny", "fresh"]
 BAD = ["bad", "dull", "awful", "boring", "clumsy", "tired", "silly", "stale"]
@@ -22,7 +22,7 @@ THINGS = ["plot", "film", "story", "acting", "music", "ending", "dialogue", "cas
 LONGEST = 12
 
 
-class Sentiment(Task):
+class Sentiment(BatchTask):
     """A bidirectional GRU over embeddings; both final states vote."""
 
     summary = "reviews with negations: many to one, bidirectional"

@@ -15,7 +15,7 @@ from minigrad import Node
 from minigrad.node import Array
 
 from ..layers import PerShape
-from .base import Generator, Task, Words, accuracy, before_end, gathered, padded
+from .base import BatchTask, Generator, Words, accuracy, before_end, gathered, padded
 
 NAMES = ["may", "rose", "mark", "will", "grace", "bill", "hope", "jack", "drew", "frank", "anna", "peter"]
 SURNAMES = ["baker", "stone", "brook", "hill", "wood", "marsh"]
@@ -39,7 +39,7 @@ PATTERNS = [
 LONGEST = 16
 
 
-class Tagging(Task):
+class Tagging(BatchTask):
     """A bidirectional LSTM with a decision at every step."""
 
     summary = "find the names of persons: per-step tags"

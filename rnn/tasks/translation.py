@@ -17,7 +17,7 @@ from minigrad import Node
 from minigrad.node import Array
 
 from ..layers import PerShape
-from .base import Generator, Task, accuracy, before_end, gathered, padded
+from .base import BatchTask, Generator, accuracy, before_end, gathered, padded
 
 FORMS = ("%d %B %Y", "%B %d, %Y", "%d.%m.%Y", "%A, %d %b %Y")
 MONTHS = (
@@ -40,7 +40,7 @@ ANSWER = 10
 START = 0
 
 
-class Translation(Task):
+class Translation(BatchTask):
     """Many to many, delayed: encoder, attention, decoder."""
 
     summary = "dates in words to ISO dates: encoder, decoder and attention"

@@ -14,7 +14,7 @@ from minigrad.node import Array
 
 from ..character import choose
 from ..layers import PerShape
-from .base import Generator, Task, Words, before_end, gathered, padded
+from .base import BatchTask, Generator, Words, before_end, gathered, padded
 
 NOUNS = ["dog", "cat", "bird", "child", "farmer"]
 SEEING = ["see", "chase", "hear", "like"]
@@ -23,7 +23,7 @@ END = "."
 LONGEST = 14
 
 
-class WordModel(Task):
+class WordModel(BatchTask):
     """An LSTM that predicts each next word."""
 
     summary = "sentences of a small grammar, word by word, with embeddings"
