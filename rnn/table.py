@@ -11,20 +11,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import minigrad as mg
 from minigrad import GradientError, Node, describe
-from minigrad.derivative import Edge
 from minigrad.node import Array
 from minigrad.ops import Stacked
-from minigrad.ops.indexing import as_numpy_index
-from minigrad.paths import Cotangents, Paths, Polynomials, Reach, Rows, Tangents, join_rows, sweep
+from minigrad.paths import Cotangents, Paths, Reach, Rows, Tangents, join_rows, sweep
 from minigrad.paths.measure import Floats, directions, largest, norms
 
+from .arrivals import Arrivals, Pending, Use, uses_of
 from .unroll import Unrolled
 
 # Rows handled at once where contributions must be written out: bounds the memory, not the result.
@@ -93,7 +92,7 @@ class Table:
         self._paths = Paths(self.losses, source, "bptt", fed=self._feed)
         self._values = mg.run(self.losses, self._feed).values
         self._cotangents = Cotangents(self._values)
-        self._uses = {use.exit: use for use in _uses(self._paths, source, steps)}
+        self._uses = {use.exit: use for use in uses_of(self._paths, source, steps)}
         self._gradients = Gradients(self)
         shape = (len(self.losses), steps)
         self.norm: Floats = np.zeros(shape)
@@ -173,19 +172,18 @@ class Table:
     def __repr__(self) -> str:
         return f"<table of {self.norm.shape[0]} losses by {self.norm.shape[1]} steps for {describe(self.source)}>"
 
-    def _seeds(self, only: int | None = None) -> dict[Node, Rows]:
+    def _seeds(self, only: int | None = None) -> dict[Node, Pending]:
         seeds: dict[Node, Rows] = {}
         for t, loss in enumerate(self.losses):
             if loss in self._paths.out and only in (None, t):
                 row = Rows(t, np.ones(1, loss.dtype))
                 seeds[loss] = join_rows([seeds[loss], row]) if loss in seeds else row
-        return seeds
+        return {loss: Pending(*rows) for loss, rows in seeds.items()}
 
-    def _arrivals(self, only: int | None = None) -> Iterator[tuple[_Use, Rows]]:
+    def _arrivals(self, only: int | None = None) -> Iterator[tuple[Use, Rows]]:
         """Each use with the cotangents of all losses (or only one) where they enter it."""
-        algebra = _Arrivals(self._cotangents, self._uses)
-        seeds: Mapping[Node, Any] = self._seeds(only)
-        for _ in sweep(self._paths, algebra, seeds):
+        algebra = Arrivals(self._cotangents, self._uses)
+        for _ in sweep(self._paths, algebra, self._seeds(only)):
             yield from algebra.arrived
             algebra.arrived.clear()
 
@@ -195,7 +193,7 @@ class Table:
             for part in self._written(use, rows):
                 yield use.step, part
 
-    def _written(self, use: _Use, rows: Rows) -> Iterator[Rows]:
+    def _written(self, use: Use, rows: Rows) -> Iterator[Rows]:
         cotangents = self._cotangents
         chunk = max(1, _CHUNK_BYTES // max(1, self.source.size * self.source.dtype.itemsize))
         for first in range(0, len(rows.stack), chunk):
@@ -245,7 +243,7 @@ class Table:
         whole: Array = dict(sweep(self._paths, self._cotangents, seeds))[self.source]
         return whole
 
-    def _norms_of_use(self, use: _Use, rows: Rows) -> Floats:
+    def _norms_of_use(self, use: Use, rows: Rows) -> Floats:
         factor = use.factor(self._values)
         if factor is None:
             return np.concatenate([norms(part.stack) for part in self._written(use, rows)])
@@ -299,89 +297,6 @@ class Contributions(Sequence[Array]):
         return self._made[step] if step in self._made else np.zeros(source.shape, source.dtype)
 
 
-@dataclass(frozen=True)
-class _Use:
-    """One use of the source: the edges from it to where its cotangents are read, source first."""
-
-    step: int
-    chain: tuple[Edge, ...]
-
-    @property
-    def exit(self) -> Edge:
-        return self.chain[-1]
-
-    def factor(self, values: Mapping[Node, Array]) -> tuple[Array, bool] | None:
-        """(F, flipped) where the contribution has the norm of F @ cotangent, or of F @ cotangent^T if flipped; None
-        where it is not such a product."""
-        user, slot = self.exit
-        if user.op is not mg.ops.matmul or any(len(arg.shape) != 2 for arg in user.args):
-            return None
-        if any(edge.user.op not in _REARRANGEMENTS for edge in self.chain[:-1]):
-            return None
-        return (values[user.args[0]].T, False) if slot == 1 else (values[user.args[1]], True)
-
-
-class _Arrivals:
-    """The algebra of the table: cotangents of all losses, caught where they arrive at a use of the source."""
-
-    def __init__(self, cotangents: Cotangents, uses: Mapping[Edge, _Use]) -> None:
-        self._rows = Polynomials(cotangents, lambda edge: 0)
-        self._uses = uses
-        self.arrived: list[tuple[_Use, Rows]] = []
-
-    def along(self, edge: Edge, value: Rows | _Placed) -> Rows | _Placed | None:
-        value = _whole(value)
-        if edge in self._uses:
-            self.arrived.append((self._uses[edge], value))
-            return None
-        if edge.user.op is mg.ops.slice_:
-            return _Placed(value, edge)
-        carried = self._rows.along(edge, value)
-        # Losses that read the outputs of all steps stacked into one node are told apart here: what a loss sends to a
-        # step it does not read is exactly 0 after the stack is taken apart.
-        return _trimmed(carried) if carried is not None and edge.user.op is mg.ops.concat else carried
-
-    def join(self, node: Node, values: Sequence[Rows | _Placed]) -> Rows:
-        placed = [value for value in values if isinstance(value, _Placed)]
-        plain = [value for value in values if isinstance(value, Rows)]
-        if not placed:
-            return join_rows(plain)
-        start = min(value.start for value in (*plain, *(one.rows for one in placed)))
-        stop = max(value.stop for value in (*plain, *(one.rows for one in placed)))
-        total = np.zeros((stop - start, *node.shape), placed[0].rows.stack.dtype)
-        for one in placed:
-            one.add_to(total[one.rows.start - start : one.rows.stop - start])
-        for rows in plain:
-            total[rows.start - start : rows.stop - start] += rows.stack
-        return Rows(start, total)
-
-
-class _Placed(NamedTuple):
-    """Cotangents of a slice, to be placed among zeros: an LSTM's gates share one array instead of filling four."""
-
-    rows: Rows
-    edge: Edge
-
-    def add_to(self, whole: Array) -> None:
-        whole[(slice(None), *as_numpy_index(self.edge.user.params["index"]))] += self.rows.stack
-
-
-def _whole(value: Rows | _Placed) -> Rows:
-    if isinstance(value, Rows):
-        return value
-    whole = np.zeros((len(value.rows.stack), *value.edge.argument.shape), value.rows.stack.dtype)
-    value.add_to(whole)
-    return Rows(value.rows.start, whole)
-
-
-def _trimmed(rows: Rows) -> Rows | None:
-    """Without the members at both ends that are exactly 0; None if all are."""
-    filled = np.flatnonzero(np.reshape(rows.stack != 0, (len(rows.stack), -1)).any(1))
-    if not len(filled):
-        return None
-    return Rows(rows.start + int(filled[0]), rows.stack[filled[0] : filled[-1] + 1])
-
-
 def bptt(
     losses: Node | Sequence[Node], source: Node, unrolled: Unrolled, feed: Mapping[Node, ArrayLike] | None = None
 ) -> Table:
@@ -417,33 +332,6 @@ def bptt(
     if not targets:
         raise GradientError("bptt: the list of losses is empty; give at least one scalar node")
     return Table(targets, source, len(unrolled.steps), feed)
-
-
-_REARRANGEMENTS = (mg.ops.transpose, mg.ops.reshape)
-
-
-def _uses(paths: Paths, source: Node, steps: int) -> list[_Use]:
-    uses = []
-    for edge in paths.out[source]:
-        step: Any = edge.user.scope.get("t")
-        if not isinstance(step, int) or not 0 <= step < steps:
-            raise GradientError(
-                f"bptt: the use of {describe(source)} by {describe(edge.user)} belongs to no step from 0 to "
-                f"{steps - 1}; make it inside `with mg.scope(t=step)`"
-            )
-        uses.append(_Use(step, _private_chain(paths, edge)))
-    return uses
-
-
-def _private_chain(paths: Paths, edge: Edge) -> tuple[Edge, ...]:
-    """The edges from the source up to the first node that is more than the source rearranged."""
-    chain = [edge]
-    while chain[-1].user.op in _REARRANGEMENTS and chain[-1].user not in paths.targets:
-        onward = paths.out[chain[-1].user]
-        if len(onward) != 1:
-            break
-        chain.append(onward[0])
-    return tuple(chain)
 
 
 def _bits(number: int, start: int, stop: int) -> NDArray[np.bool_]:

@@ -333,6 +333,11 @@ def strong_zero() -> Iterator[None]:
         _zero_is_strong.reset(token)
 
 
+def zero_is_strong() -> bool:
+    """Whether a cotangent of 0 wins over a local derivative of inf or NaN just now."""
+    return _zero_is_strong.get()
+
+
 def scale(vector: Value, partial: Value) -> Value:
     """A cotangent or a tangent times a local derivative: the one place where the two are multiplied."""
     if isinstance(partial, int):

@@ -75,11 +75,12 @@ class Cotangents:
     def along(self, edge: Edge, value: Any) -> Any:
         user, slot = edge
         if isinstance(user.op, Elementwise):
-            return unbroadcast(scale(value, self._partial(edge)), user.args[slot].shape)
+            return unbroadcast(scale(value, self.partial(edge)), user.args[slot].shape)
         values = self.values
         return pull_edge(user, slot, value, values[user], [values[arg] for arg in user.args])
 
-    def _partial(self, edge: Edge) -> Any:
+    def partial(self, edge: Edge) -> Any:
+        """The local derivative of an edge to an elementwise op: an array, or a number."""
         partial = self.partials.get(edge)
         if partial is None:
             user, slot = edge
@@ -109,7 +110,7 @@ class Tangents(Cotangents):
     def along(self, edge: Edge, value: Any) -> Any:
         user, slot = edge
         if isinstance(user.op, Elementwise):
-            pushed = scale(value, self._partial(edge))
+            pushed = scale(value, self.partial(edge))
             return pushed if pushed.shape == user.shape else broadcast_to(pushed, shape=user.shape)
         values = self.values
         return push_edge(user, slot, value, values[user], [values[arg] for arg in user.args])
