@@ -128,7 +128,8 @@ def pull_edge(user: Node, slot: int, ct: Value, out: Value, args: Sequence[Value
     or Stacked.
     """
     term = user.op.pull(ct, slot, out, args, user.params)
-    return None if term is None else unbroadcast(term, user.args[slot].shape)
+    shape = user.args[slot].shape
+    return term if term is None or term.shape == shape else unbroadcast(term, shape)
 
 
 def push_edge(user: Node, slot: int, tangent: Value, out: Value, args: Sequence[Value]) -> Value | None:

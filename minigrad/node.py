@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 
 _next_id = count().__next__
+_id = attrgetter("id")
 
 
 _SLOTS = ("_site", "_value", "args", "dtype", "id", "name", "of", "op", "params", "scope", "shape")
@@ -197,11 +199,7 @@ def walk(outputs: Node | Iterable[Node]) -> Iterator[Node]:
             if arg not in seen:
                 seen.add(arg)
                 stack.append(arg)
-    return iter(sorted(seen, key=_descending_id))
-
-
-def _descending_id(node: Node) -> int:
-    return -node.id
+    return iter(sorted(seen, key=_id, reverse=True))
 
 
 def describe(node: Node) -> str:
