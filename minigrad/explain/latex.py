@@ -11,13 +11,16 @@ from ..errors import GradientError
 from ..node import Node, describe, walk
 from ..ops.leaves import constant_op
 from .listing import is_number
+from .spelling import index_text
 
 # How tightly an op's formula holds together; ops not named here never need parentheses as arguments.
 _SUM, _PRODUCT, _PREFIX = 1, 2, 3
 _TIGHTNESS = {
     **dict.fromkeys(["add", "sub", "neg", "add_n", "expm1", "greater", "less", "equal", "where"], _SUM),
     **dict.fromkeys(["mul", "strong_mul", "matmul", "remainder"], _PRODUCT),
-    **dict.fromkeys(["tanh", "sech2", "log", "sin", "cos", "sign", "sum", "max", "min", "prod", "power"], _PREFIX),
+    **dict.fromkeys(
+        ["tanh", "sech2", "log", "sin", "cos", "sign", "sum", "max", "min", "prod", "power", "transpose"], _PREFIX
+    ),
 }
 # What an op's formula needs of its arguments before they go in without parentheses; 0: anything goes.
 _NEEDS = {
@@ -121,6 +124,12 @@ def _formula(node: Node, args: Sequence[tuple[str, int]]) -> str:
     ]
     if node.op.name == "add_n":
         return " + ".join(inside)
+    if node.op.name in ("slice", "gather"):
+        # Braces around the operand: a symbol that has a subscript may not get a second one.
+        where = (
+            index_text(node.params["index"], node.args[0].shape) if node.op.name == "slice" else ", ".join(inside[1:])
+        )
+        return f"{{{inside[0]}}}_{{[{where}]}}"
     if node.op.name in ("concat", "einsum"):
         joined = "; ".join(inside)
         return rf"\left[ {joined} \right]" if node.op.name == "concat" else rf"\operatorname{{einsum}}({joined})"

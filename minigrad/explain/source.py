@@ -6,7 +6,7 @@ import builtins
 import keyword
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..errors import FeedError
@@ -41,10 +41,10 @@ def source(function: Function) -> str:
             raise ValueError(f"source: {describe(node)} has no spelling in NumPy; leave the op {node.op.name} out")
         if node.op is input_op and node not in function.inputs:
             raise FeedError(f"source: the input {describe(node)} is not among the function's inputs")
-    names = _names([*function.inputs, *order])
+    names = _Names([*function.inputs, *order])
+    positional = [names.of(node) for node in function.inputs]
+    parameters = [names.of(node) for node in order if node.op is parameter_op and node not in function.inputs]
     body = list(_body(order, function, names))
-    positional = [names[node] for node in function.inputs]
-    parameters = [names[node] for node in order if node.op is parameter_op and node not in function.inputs]
     signature = ", ".join([*positional, *(["*", *parameters] if parameters else [])])
     used = [HELPERS[node.op.name] for node in _first_of_each_op(order) if node.op.name in HELPERS]
     text = "\n\n\n".join([*used, "\n".join([f"def f({signature}):", *body])])
@@ -66,26 +66,31 @@ def _first_of_each_op(order: Sequence[Node]) -> Iterator[Node]:
             yield node
 
 
-def _names(order: Sequence[Node]) -> dict[Node, str]:
-    """A distinct Python identifier for each node."""
-    names: dict[Node, str] = {}
-    taken = set(_RESERVED)
-    numbers: Counter[str] = Counter()
-    for node in order:
-        if node in names:
-            continue
-        name = base = re.sub(r"\W", "_", node.name) if node.name else "v"
-        if not base.isidentifier():
-            base = name = f"_{base}"
-        while name in taken or (node.name is None and name == "v"):
-            numbers[base] += 1
-            name = f"{base}{numbers[base]}" if base == "v" else f"{base}_{numbers[base] + 1}"
-        taken.add(name)
-        names[node] = name
-    return names
+class _Names:
+    """A distinct Python identifier for each node, given when it is asked for: a name of its own, or v1, v2 ..."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self._taken = set(_RESERVED)
+        self._given: dict[Node, str] = {}
+        self._numbers: Counter[str] = Counter()
+        for node in nodes:
+            if node.name is not None:
+                self.of(node)
+
+    def of(self, node: Node) -> str:
+        if node not in self._given:
+            base = re.sub(r"\W", "_", node.name) if node.name else "v"
+            base = base if base.isidentifier() else f"_{base}"
+            name = base
+            while name in self._taken or name == "v":
+                self._numbers[base] += 1
+                name = f"{base}{self._numbers[base]}" if base == "v" else f"{base}_{self._numbers[base] + 1}"
+            self._taken.add(name)
+            self._given[node] = name
+        return self._given[node]
 
 
-def _body(order: Sequence[Node], function: Function, names: dict[Node, str]) -> Iterator[str]:
+def _body(order: Sequence[Node], function: Function, names: _Names) -> Iterator[str]:
     """The lines of the function: one assignment a node, but for nodes used once, which stand where they are used."""
     uses = Counter(arg for node in order for arg in node.args)
     users: dict[Node, list[Node]] = defaultdict(list)
@@ -93,17 +98,19 @@ def _body(order: Sequence[Node], function: Function, names: dict[Node, str]) -> 
         for arg in node.args:
             users[arg].append(node)
     targets = Counter(function._targets)
-    text: dict[Node, str] = {node: names[node] for node in [*function.inputs, *order]}
+    text: dict[Node, str] = {}
     loose: set[Node] = set()  # written in place by an operator: parentheses around it
     heading: tuple[str, str] = ("", "")
     for node in order:
         if node in function.inputs or node.op is parameter_op:
+            text[node] = names.of(node)
             continue
         if node.op is constant_op:
             if node.shape == ():
                 text[node] = _number(node, users[node])
             else:
-                yield f"    {names[node]} = {_array(node._value)}"
+                text[node] = names.of(node)
+                yield f"    {text[node]} = {_array(node._value)}"
             continue
         binds = node.op.name in OPERATORS or node.op.name in ("slice", "gather")
         args = [f"({text[arg]})" if binds and arg in loose else text[arg] for arg in node.args]
@@ -116,11 +123,15 @@ def _body(order: Sequence[Node], function: Function, names: dict[Node, str]) -> 
         if uses[node] == 0 and targets[node] == 1 and isinstance(function._outputs, Node):
             text[node] = expression
             continue
-        new = (str(node.scope), f"gradient of {names.get(node.of) or node.of.op.name}" if node.of is not None else "")
+        new = (
+            str(node.scope),
+            f"gradient of {text[node.of] if node.of.name else node.of.op.name}" if node.of is not None else "",
+        )
         if new != heading and any(new):
             yield f"    # {', '.join(part for part in reversed(new) if part)}"
         heading = new
-        yield f"    {names[node]} = {expression}"
+        text[node] = names.of(node)
+        yield f"    {text[node]} = {expression}"
     yield f"    return {_returned(function._outputs, text)}"
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..node import Node
+from ..node import Node, Shape
 
 # Ops that are one operator; the others bind as calls do.
 OPERATORS = {
@@ -125,19 +125,20 @@ CALLS.update(
 )
 
 
-def _index(entries: tuple[Any, ...]) -> str:
+def index_text(entries: tuple[Any, ...], shape: Shape) -> str:
+    """A basic index as it is written between brackets; whole axes at the end are left out."""
     texts = []
-    for entry in entries:
+    for entry, size in zip(entries, shape, strict=True):
         if isinstance(entry, int):
             texts.append(str(entry))
-            continue
-        start, stop, step = entry
-        texts.append(f"{start}:{'' if stop < 0 else stop}" + (f":{step}" if step != 1 else ""))
+        elif entry == (0, size, 1):
+            texts.append(":")
+        else:
+            start, stop, step = entry
+            texts.append(f"{start}:{'' if stop < 0 else stop}" + (f":{step}" if step != 1 else ""))
+    while len(texts) > 1 and texts[-1] == ":":
+        texts.pop()
     return ", ".join(texts)
-
-
-def _place_index(entries: tuple[Any, ...]) -> str:
-    return f"np.s_[{_index(entries)}]"
 
 
 def _gather_index(lead: int, args: list[str]) -> str:
@@ -161,8 +162,10 @@ def _running(name: str) -> Callable[[Node, list[str]], str]:
 
 
 SPECIAL: dict[str, Callable[[Node, list[str]], str]] = {
-    "slice": lambda node, args: f"{args[0]}[{_index(node.params['index'])}]",
-    "place": lambda node, args: f"place({args[0]}, {node.params['shape']}, {_place_index(node.params['index'])})",
+    "slice": lambda node, args: f"{args[0]}[{index_text(node.params['index'], node.args[0].shape)}]",
+    "place": lambda node, args: (
+        f"place({args[0]}, {node.shape}, np.s_[{index_text(node.params['index'], node.shape)}])"
+    ),
     "gather": lambda node, args: f"{args[0]}[{_gather_index(node.params['lead'], args[1:])}]",
     "scatter_add": lambda node, args: (
         f"scatter_add({args[0]}, np.s_[{_gather_index(node.params['lead'], args[1:])}], {node.params['shape']})"

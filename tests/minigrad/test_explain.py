@@ -62,6 +62,10 @@ def test_listing_tells_two_nodes_of_one_name_apart_and_shows_sites():
         (lambda x, y: (x * y) @ y, r"x \odot y y"),
         (lambda x, y: (x + y).T, r"\left(x + y\right)^{\top}"),
         (lambda x, y: mg.sum(x * y), r"\sum x \odot y"),
+        (lambda x, y: x[0], "{x}_{[0]}"),
+        (lambda x, y: (x + y)[:, ::-1], r"{\left(x + y\right)}_{[:, 1::-1]}"),
+        (lambda x, y: x.T.T, r"\left(x^{\top}\right)^{\top}"),
+        (lambda x, y: x.T**2, r"\left(x^{\top}\right)^{2}"),
         (lambda x, y: mg.ops.add_n(x, -y, x * y), r"x + -y + x \odot y"),
         (lambda x, y: np.concatenate([x, y, x]), r"\left[ x; y; x \right]"),
     ],
@@ -195,6 +199,18 @@ def test_source_handles_constants_names_and_structures(dtype):
         for a, b in zip(flat(got), flat(expected), strict=True):
             np.testing.assert_array_equal(a, b)
             assert a.dtype == b.dtype
+
+
+def test_source_numbers_what_it_writes_and_leaves_whole_axes_out():
+    x = mg.input((4, 3), name="x")
+    with mg.scope("cell", t=1):
+        h = mg.tanh(x[1]).named("h")
+    y = mg.sum(h * h)
+    text = mg.source(mg.function([x], [y, mg.grad(y, x)]))
+    assert text.partition("def f")[2].splitlines()[:3] == ["(x):", "    # cell t=1", "    h = np.tanh(x[1])"]
+    assert "# gradient of h, cell t=1" in text
+    assert "    v1 = " in text
+    assert "place(" in text
 
 
 def test_source_refuses_what_it_cannot_write():
