@@ -123,16 +123,17 @@ def _body(order: Sequence[Node], function: Function, names: _Names) -> Iterator[
         if uses[node] == 0 and targets[node] == 1 and isinstance(function._outputs, Node):
             text[node] = expression
             continue
-        new = (
-            str(node.scope),
-            f"gradient of {text[node.of] if node.of.name else node.of.op.name}" if node.of is not None else "",
-        )
+        new = (str(node.scope), "" if node.of is None else f"gradient of {_told(node.of, text)}")
         if new != heading and any(new):
             yield f"    # {', '.join(part for part in reversed(new) if part)}"
         heading = new
         text[node] = names.of(node)
         yield f"    {text[node]} = {expression}"
     yield f"    return {_returned(function._outputs, text)}"
+
+
+def _told(node: Node, text: Mapping[Node, str]) -> str:
+    return node.op.name if node.name is None else text.get(node, node.name)
 
 
 def _returned(outputs: Any, text: dict[Node, str]) -> str:
