@@ -213,7 +213,7 @@ def test_source_numbers_what_it_writes_and_leaves_whole_axes_out():
         "    v1 = x[1]",
         "    h = np.tanh(v1)",
     ]
-    assert "# gradient of h, cell t=1" in text
+    assert "# gradient of slice, cell t=1" in text
     assert "place(" in text
 
 
