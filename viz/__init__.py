@@ -10,5 +10,16 @@ from .charts import ledger, river, triangle
 from .drawing import draw
 from .export import to_graphviz
 from .figure import Figure, MissingExtra, UnsupportedFormat
+from .inspector import inspect
 
-__all__ = ["Figure", "MissingExtra", "UnsupportedFormat", "draw", "ledger", "river", "to_graphviz", "triangle"]
+__all__ = [
+    "Figure",
+    "MissingExtra",
+    "UnsupportedFormat",
+    "draw",
+    "inspect",
+    "ledger",
+    "river",
+    "to_graphviz",
+    "triangle",
+]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+import webbrowser
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -19,7 +20,7 @@ import minigrad
 import rnn
 from rnn import commands as training
 
-from .drawing import scene_of, study
+from .drawing import figure_of, study
 from .figure import WRITERS, Figure, MissingExtra
 from .proof import Proof
 from .theme import THEMES
@@ -93,14 +94,42 @@ def _help(parser: argparse.ArgumentParser) -> int:
     return 0
 
 
+_FRESH = (
+    "The net is fresh: its weights are random and not trained. It reads the text one character\n"
+    "at a time and predicts each next one; the arrows show the gradient of the summed loss."
+)
+
+
 def _draw_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "examples:\n"
         "  minigrad draw lstm --text hello -o hello.svg\n"
-        "  minigrad draw rnn --steps 8 --level op\n\n"
-        "The net is fresh: its weights are random and not trained. It reads the text one character\n"
-        "at a time and predicts each next one; the arrows show the gradient of the summed loss."
+        "  minigrad draw rnn --steps 8 --level op\n\n" + _FRESH
     )
+    _net_arguments(parser)
+    parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the figure (default: light)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="where to write the figure (default: CELL.svg; - for standard output)"
+    )
+
+
+def _inspect_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "examples:\n"
+        "  minigrad inspect lstm --text hello -o hello.html --open\n"
+        "  minigrad inspect rnn --steps 6 --level op\n\n"
+        "The page is one file and works without a network: pan, zoom, search, step through the\n"
+        "forward and the backward pass, close cells, light up paths of the gradient.\n" + _FRESH
+    )
+    _net_arguments(parser)
+    parser.add_argument("--theme", choices=THEMES, default="auto", help="colours of the page (default: auto)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="where to write the page (default: CELL.html; - for standard output)"
+    )
+    parser.add_argument("--open", action="store_true", help="show the page in the browser")
+
+
+def _net_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cell", metavar="CELL", choices=CELLS, help=f"the kind of net: {' or '.join(CELLS)}")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--text", metavar="TEXT", type=_text, help="what the net reads (default: hello)")
@@ -126,10 +155,6 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
         type=_whole("--seed", 0, 2**63),
         default=0,
         help="seed of the random weights (default: 0)",
-    )
-    parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the figure (default: light)")
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="where to write the figure (default: CELL.svg; - for standard output)"
     )
 
 
@@ -160,16 +185,32 @@ def _whole(option: str, low: int, high: int) -> Callable[[str], int]:
 
 
 def _draw(options: argparse.Namespace) -> int:
+    target = _target(options.output, f"{options.cell}.svg", WRITERS)
+    return _write_net(options, target, lambda figure: figure.svg)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    if options.open and options.output == "-":
+        raise Refusal("--open needs a file to show; leave out -o -")
+    target = _target(options.output, f"{options.cell}.html", (".html",))
+    code = _write_net(options, target, lambda figure: figure.html)
+    if options.open and target is not None and not webbrowser.open(target.resolve().as_uri()):
+        _say(f"minigrad: found no browser; open {target} in one", sys.stderr)
+        return 1
+    return code
+
+
+def _write_net(options: argparse.Namespace, target: Path | None, written: Callable[[Figure], str]) -> int:
+    """Draw the net the options ask for, write it, and say what it is."""
     text = options.text
     if text is None:
         count = 4 if options.steps is None else options.steps
         text = ("hello" * (count // 5 + 1))[: count + 1]
-    target = _target(options.output, f"{options.cell}.svg")
     found = study(rnn.read(text, CELLS[options.cell], options.hidden, rng=options.seed))
-    figure = Figure(scene_of(found, options.level, sites=False), options.theme)
+    figure = figure_of(found, options.level, options.theme, sites=False)
     stream = sys.stdout
     if target is None:
-        sys.stdout.buffer.write(figure.svg.encode("utf-8"))
+        sys.stdout.buffer.write(written(figure).encode("utf-8"))
         sys.stdout.buffer.flush()
         stream = sys.stderr
     else:
@@ -195,15 +236,15 @@ def _print_proof(proof: Proof, stream: TextIO) -> int:
     return 0 if proof.holds else 1
 
 
-def _target(given: str | None, default: str) -> Path | None:
+def _target(given: str | None, default: str, endings: Iterable[str]) -> Path | None:
     """Return the file to write, or None for standard output; refuse early what cannot be written."""
     if given == "-":
         return None
     if given == "":
         raise Refusal("-o expects a file name, got an empty one")
     path = Path(given or default)
-    if path.suffix.lower() not in WRITERS:
-        known = ", ".join(WRITERS)
+    if path.suffix.lower() not in endings:
+        known = ", ".join(endings)
         raise Refusal(f"cannot write {one_line(str(path))!r}: the name must end in one of {known}")
     if path.is_dir():
         raise Refusal(f"cannot write {one_line(str(path))!r}: it is a folder")
@@ -229,6 +270,7 @@ def _say(line: str, stream: TextIO) -> None:
 
 COMMANDS = {
     "draw": Command("draw a net unrolled in time, with the gradient flowing back", _draw_arguments, _draw),
+    "inspect": Command("write a page to walk through a net and its gradient", _inspect_arguments, _inspect),
     "train": Command(
         "train a task, or a character model on your own text", training.train_arguments, training.run_train
     ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import minigrad as mg
-from minigrad import Node, Run
+from minigrad import Edge, Node, Run
+from minigrad.paths import Flow
 from rnn import Reading, Unrolled
 
 from . import words
@@ -48,6 +49,24 @@ class Study:
     proof: Proof | None = None
 
 
+@dataclass(slots=True)
+class Behind:
+    """What a figure was drawn of.
+
+    Attributes:
+        members: id of a box or of a parameter -> the nodes it stands for.
+        uses: id of an edge or of a tag -> the uses of nodes it stands for.
+        sites: whether source lines are told.
+        flow: the gradient to be followed path by path; None for the one of the proof.
+    """
+
+    study: Study
+    members: Mapping[str, Sequence[Node]]
+    uses: Mapping[str, Sequence[Edge]]
+    sites: bool = True
+    flow: Flow | None = None
+
+
 def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps: int | None = None) -> Figure:
     """Draw `subject` unrolled in time, with its gradient if it has a loss.
 
@@ -62,7 +81,7 @@ def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps
     """
     if level not in WHOLE:
         raise ValueError(f'level must be "cell" or "op", got {level!r}')
-    return Figure(scene_of(study(subject), level, steps), theme)
+    return figure_of(study(subject), level, theme, steps)
 
 
 def study(subject: Subject) -> Study:
@@ -151,11 +170,18 @@ def _remarks(found: Study) -> dict[int, Rich]:
 
 def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: bool = True) -> Scene:
     """Return the scene of `found` at `level`, tooltips with or without source lines."""
-    return assembled(found, level, steps, sites=sites)[0]
+    return _assembled(found, level, steps, sites)[0]
 
 
-def assembled(found: Study, level: Level, steps: int | None, *, sites: bool = True) -> tuple[Scene, Assembly]:
-    """Return the scene and the parts it was made of, which know the nodes behind every box and edge."""
+def figure_of(
+    found: Study, level: Level, theme: str = "light", steps: int | None = None, *, sites: bool = True
+) -> Figure:
+    """Return the figure of `found` at `level`, which knows the nodes behind its boxes and edges."""
+    scene, parts = _assembled(found, level, steps, sites)
+    return Figure(scene, theme, Behind(found, parts.members, parts.uses, sites))
+
+
+def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tuple[Scene, Assembly]:
     timeline = found.timeline
     times = [t for t in timeline.steps if t >= 0 and t != timeline.end]
     level = level if timeline.timed else "op"

@@ -6,7 +6,7 @@ import os
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .chart import Chart
 from .formats import WRITERS, MissingExtra, UnsupportedFormat
@@ -17,6 +17,9 @@ from .scene import Scene
 from .svg import render
 from .theme import THEMES
 
+if TYPE_CHECKING:
+    from .drawing import Behind
+
 __all__ = ["WRITERS", "Figure", "MissingExtra", "UnsupportedFormat"]
 
 
@@ -26,6 +29,7 @@ class Figure:
     Attributes:
         scene: what the figure shows.
         theme: `light`, `dark`, `auto` or `print`.
+        behind: the graph and its numbers, where the figure was drawn of a graph; its `html` is then an inspector.
 
     >>> import rnn, viz
     >>> figure = viz.draw(rnn.read("hi", rnn.RNN))
@@ -33,11 +37,12 @@ class Figure:
     '<svg'
     """
 
-    def __init__(self, scene: Scene | Chart, theme: str = "light") -> None:
+    def __init__(self, scene: Scene | Chart, theme: str = "light", behind: Behind | None = None) -> None:
         if theme not in THEMES:
             raise ValueError(f"theme must be one of {', '.join(THEMES)}, got {theme!r}")
         self.scene = scene
         self.theme = theme
+        self.behind = behind
 
     @property
     def kind(self) -> str:
@@ -60,6 +65,13 @@ class Figure:
     def svg(self) -> str:
         """The figure as an SVG document."""
         return render(self.sheet, self.theme)
+
+    @cached_property
+    def html(self) -> str:
+        """The figure as one HTML file that needs nothing else: an inspector of its graph, or a page to pan and zoom."""
+        from .inspector import page
+
+        return page(self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the figure to `path`, its format taken from the ending, and return the path.

@@ -32,6 +32,10 @@ def _svg(figure: Figure) -> bytes:
     return figure.svg.encode("utf-8")
 
 
+def _html(figure: Figure) -> bytes:
+    return figure.html.encode("utf-8")
+
+
 def _json(figure: Figure) -> bytes:
     return facts.document(figure.kind, figure.theme, figure.scene).encode("ascii")
 
@@ -53,7 +57,7 @@ def picture_of(figure: Figure, what: str) -> Picture:
     if isinstance(figure.scene, Scene):
         return figure.picture
     raise UnsupportedFormat(
-        f"{what} holds a graph, and a {figure.kind} is a chart; choose one of .svg, .json, .tex, .png, .pdf"
+        f"{what} holds a graph, and a {figure.kind} is a chart; choose one of .svg, .html, .json, .tex, .png, .pdf"
     )
 
 
@@ -94,6 +98,7 @@ _PAGE = """
 
 WRITERS: dict[str, Callable[[Figure], bytes]] = {
     ".svg": _svg,
+    ".html": _html,
     ".json": _json,
     ".dot": _dot,
     ".graphml": _graphml,

@@ -56,7 +56,7 @@ def _body(picture: Picture) -> Iterable[Item]:
         yield _box(box, spot)
     for tag, spot in body.chips:
         yield _item(tag.title, tag.label, spot, tag.id)
-    yield from body.words
+    yield from (Group((word,), part=word.part) for word in body.words)
 
 
 def _edge(edge: Edge, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Group:

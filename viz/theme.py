@@ -197,6 +197,22 @@ def _filled(body: str, colours: dict[str, str]) -> str:
     return re.sub(r"\$([\w-]+)", lambda name: colours[name[1]], body)
 
 
+def page_rules(prefixes: Sequence[str]) -> str:
+    """Return the CSS of a page round the figures with these ids: its colours follow the reader's system.
+
+    `data-theme` on the root element, `light` or `dark`, overrides the system, for the page and the figures.
+    """
+    lines = [
+        f":root{{color-scheme:light dark;{_variables(_LIGHT)}}}",
+        f"@media (prefers-color-scheme:dark){{:root{{{_variables(_DARK)}}}}}",
+    ]
+    for theme, colours in (("light", _LIGHT), ("dark", _DARK)):
+        root = f':root[data-theme="{theme}"]'
+        inside = "".join(f",{root} #{prefix}" for prefix in prefixes)
+        lines.append(f"{root}{inside}{{color-scheme:{theme};{_variables(colours)}}}")
+    return "\n".join(lines) + "\n"
+
+
 def _variables(colours: dict[str, str]) -> str:
     return ";".join(f"--{name}:{colour}" for name, colour in colours.items())
 

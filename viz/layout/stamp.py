@@ -22,7 +22,7 @@ EdgeKey = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A line of text; (x, y) is the anchor on its baseline."""
+    """A line of text; (x, y) is the anchor on its baseline; `part` is the id of the words beside a box."""
 
     text: Rich
     x: float
@@ -30,6 +30,7 @@ class Word:
     size: float
     anchor: str = "middle"
     style: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def press(body: Body, local: Local, stamp: Stamp) -> None:
         for word in stamp.words.get(key, ()):
             shown = {"note": box.note, "header": local.column.header, "label": box.label}
             text = shown.get(word.style, word.text)
-            body.words.append(Word(text, word.x + left, word.y, word.size, word.anchor, word.style))
+            body.words.append(Word(text, word.x + left, word.y, word.size, word.anchor, word.style, f"{box.id} words"))
     for name, edge in local.edges.items():
         body.wires.append((edge, shift(stamp.routes[name], left, 0)))
     body.width = left + stamp.width

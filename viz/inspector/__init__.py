@@ -1,0 +1,110 @@
+"""`inspect`: a graph one can walk through, in one HTML file.
+
+The page holds the drawings at both levels, and everything that is known of every node and edge they show.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import minigrad as mg
+from minigrad import GradientError
+from minigrad.paths import Flow
+
+from ..drawing import Level, Study, Subject, figure_of, study
+from ..figure import Figure
+from ..scene import Scene
+from ..svg import render
+from ..words import plain
+from . import document, light, views
+from .facts import Facts, rich
+
+__all__ = ["inspect", "page"]
+
+
+def inspect(
+    subject: Subject,
+    *,
+    flow: Flow | None = None,
+    level: Level = "cell",
+    theme: str = "auto",
+    steps: int | None = None,
+) -> Figure:
+    """Return a figure whose `html` is the inspector of `subject`: one file that works without a network.
+
+    `subject` is what `viz.draw` takes. `flow` says which gradient can be lit up path by path; by default it is that
+    of the loss in the recurrent weight. `level` is the one shown first, `steps` how many steps are shown at most.
+    Raises ValueError for a level or theme that does not exist.
+
+    >>> import rnn, viz
+    >>> figure = viz.inspect(rnn.read("hello", rnn.LSTM))
+    >>> figure.html[:15], "//" in figure.html.replace("http://www.w3.org/2000/svg", "").split("<script")[0]
+    ('<!DOCTYPE html>', False)
+    """
+    if level not in ("cell", "op"):
+        raise ValueError(f'level must be "cell" or "op", got {level!r}')
+    found = study(subject)
+    if found.loss is None and flow is not None:
+        found = study(flow.y)
+    figure = figure_of(found, level, theme, steps)
+    assert figure.behind is not None
+    figure.behind.flow = flow
+    return figure
+
+
+def page(figure: Figure) -> str:
+    """Return the page of `figure`: the inspector if it was drawn of a graph, else a page to pan and zoom."""
+    shown = _views(figure)
+    title, about = figure.sheet.title, figure.sheet.about
+    if not shown:
+        drawing = (figure.sheet.identity, render(figure.sheet, "auto"))
+        return document.html(title, about, [drawing], {"title": title, "theme": figure.theme, "views": [_NOTHING]})
+    behind = figure.behind
+    assert behind is not None
+    flow = behind.flow or _flow(behind.study)
+    found = None if flow is None else light.light(behind.study, flow)
+    numbers = {node: place for place, node in enumerate(dict.fromkeys(n for v in shown for n in v.nodes()))}
+    shares = {} if flow is None else flow.edge_shares
+    facts = Facts(behind.study.run, behind.study.sweep, shares, behind.study.timeline.users, behind.sites)
+    scene = shown[0].scene
+    data: dict[str, Any] = {
+        "title": rich(scene.title),
+        "sentence": rich(scene.sentence),
+        "proof": rich(scene.proof),
+        "theme": figure.theme,
+        "nodes": facts.of(numbers),
+        "views": [views.tell(each, numbers, found) for each in shown],
+        "flow": None if found is None else light.tell(found),
+    }
+    about = " ".join(plain(text) for text in (scene.subtitle, scene.sentence, scene.proof) if text)
+    return document.html(title, about, [(each.figure.sheet.identity, each.svg()) for each in shown], data)
+
+
+_NOTHING: dict[str, Any] = {
+    "level": "", "origin": [0, 0], "boxes": [], "edges": [], "tags": [], "cells": [], "bundles": {}, "order": [],
+}  # fmt: skip
+
+
+def _views(figure: Figure) -> list[views.View]:
+    """Return `figure` and the other level of detail, where it has one."""
+    first = views.view(figure)
+    if first is None or figure.behind is None:
+        return []
+    other: Level = "op" if first.scene.level == "cell" else "cell"
+    second = views.view(figure_of(figure.behind.study, other, figure.theme, sites=figure.behind.sites))
+    different = second is not None and isinstance(second.scene, Scene) and second.scene.level != first.scene.level
+    return [first, second] if second is not None and different else [first]
+
+
+def _flow(found: Study) -> Flow | None:
+    """Return the flow from the recurrent weight, or the first parameter that the loss depends on."""
+    if found.loss is None or found.sweep is None:
+        return None
+    sources = [] if found.proof is None else [found.proof.weight]
+    sources += [node for node in found.timeline.nodes if isinstance(node, mg.Parameter) and node.dtype.kind == "f"]
+    for source in sources:
+        try:
+            return mg.flow(found.loss, source)
+        except GradientError:
+            continue
+    return None

@@ -1,0 +1,90 @@
+// Pan and zoom: the view box of the drawing is the camera.
+
+const camera = { whole: [], box: [] };
+
+function svg() {
+  return document.querySelector(`[data-view="${state.view}"] > svg`);
+}
+
+function look([x, y, wide, high]) {
+  camera.box[state.view] = [x, y, wide, high];
+  svg().setAttribute("viewBox", [x, y, wide, high].map((at) => Math.round(at * 100) / 100).join(" "));
+}
+
+function fit() {
+  look(camera.whole[state.view]);
+}
+
+// Pixels a unit of the drawing takes, and the point of the drawing under a point of the screen.
+function lens() {
+  const [x, y, wide, high] = camera.box[state.view];
+  const frame = svg().getBoundingClientRect();
+  const scale = Math.min(frame.width / wide, frame.height / high);
+  const left = frame.left + (frame.width - wide * scale) / 2;
+  const top = frame.top + (frame.height - high * scale) / 2;
+  return { scale, at: (px, py) => [x + (px - left) / scale, y + (py - top) / scale] };
+}
+
+function zoom(factor, px, py) {
+  const [x, y, wide, high] = camera.box[state.view];
+  const most = camera.whole[state.view][2] * 4;
+  const by = Math.min(Math.max(factor, 40 / wide), most / wide);
+  const [cx, cy] = px === undefined ? [x + wide / 2, y + high / 2] : lens().at(px, py);
+  look([cx - (cx - x) * by, cy - (cy - y) * by, wide * by, high * by]);
+}
+
+function pan(dx, dy) {
+  const [x, y, wide, high] = camera.box[state.view];
+  look([x - dx, y - dy, wide, high]);
+}
+
+// Bring a place of the drawing into sight, without moving more than needed.
+function reveal([left, top, wide, high]) {
+  const [ox, oy] = view().origin;
+  const [x, y, across, down] = camera.box[state.view];
+  const middle = [left + ox + wide / 2, top + oy + high / 2];
+  const edge = 0.06;
+  const inside = (at, from, size) => at > from + edge * size && at < from + (1 - edge) * size;
+  if (!inside(middle[0], x, across) || !inside(middle[1], y, down)) {
+    look([middle[0] - across / 2, middle[1] - down / 2, across, down]);
+  }
+}
+
+function startCamera(stage) {
+  const pointers = new Map();
+  let moved = 0;
+  stage.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(Math.exp(Math.sign(event.deltaY) * Math.min(Math.abs(event.deltaY), 120) / 500), event.clientX, event.clientY);
+  }, { passive: false });
+  stage.addEventListener("pointerdown", (event) => {
+    if (event.button === 0) pointers.set(event.pointerId, [event.clientX, event.clientY]);
+    moved = 0;
+  });
+  stage.addEventListener("pointermove", (event) => {
+    const last = pointers.get(event.pointerId);
+    if (!last) return;
+    const now = [event.clientX, event.clientY];
+    const others = [...pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
+    moved += Math.hypot(now[0] - last[0], now[1] - last[1]);
+    if (others.length === 1) {
+      const apart = (at) => Math.hypot(at[0] - others[0][0], at[1] - others[0][1]);
+      zoom(apart(last) / Math.max(1, apart(now)), (now[0] + others[0][0]) / 2, (now[1] + others[0][1]) / 2);
+    } else if (moved > 4) {
+      stage.setPointerCapture(event.pointerId);
+      const { scale } = lens();
+      pan((now[0] - last[0]) / scale, (now[1] - last[1]) / scale);
+    }
+    pointers.set(event.pointerId, now);
+  });
+  for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
+    stage.addEventListener(end, (event) => pointers.delete(event.pointerId));
+  }
+  // A drag is not a click.
+  stage.addEventListener("click", (event) => {
+    if (moved > 4) event.stopPropagation();
+  }, true);
+  byId("in").addEventListener("click", () => zoom(0.8));
+  byId("out").addEventListener("click", () => zoom(1.25));
+  byId("fit").addEventListener("click", fit);
+}
