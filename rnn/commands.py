@@ -160,7 +160,8 @@ def _train_task(options: argparse.Namespace, path: Path | None, saved: Checkpoin
     optimiser.lr = settings["lr"] or optimiser.lr
     steps = options.steps if options.steps is not None else settings["steps"] or task.steps
     header = {"task": options.what, "settings": {**settings, "steps": steps}}
-    _trained(task, optimiser, steps, task.clip, options, path, header)
+    done = None if saved is None else saved.header["step"]
+    _trained(task, optimiser, steps, task.clip, options, path, header, done)
     score = task.score()
     beaten = score > start if task.larger_is_better else score < start
     verdict = "beats" if beaten else "does not beat"
@@ -202,7 +203,8 @@ def _train_text(options: argparse.Namespace, path: Path | None, saved: Checkpoin
     _say(f"the best weights are those with the lowest loss {judged}")
     optimiser = Adam(model.parameters, settings["lr"])
     header = {"task": "text", "text": digest, "characters": characters, "settings": settings}
-    run = _trained(learner, optimiser, settings["steps"], settings["clip"], options, path, header)
+    done = None if saved is None else saved.header["step"]
+    run = _trained(learner, optimiser, settings["steps"], settings["clip"], options, path, header, done)
     reached = f"loss {run.best_loss:.3f} nats a character at best; " if run.losses else ""
     _say(f"{reached}write with: minigrad sample {path}")
 
@@ -255,6 +257,7 @@ def _trained(
     options: argparse.Namespace,
     path: Path | None,
     header: dict[str, Any],
+    done: int | None,
 ) -> Training:
     run = train(
         learner,
@@ -268,6 +271,8 @@ def _trained(
         resume=options.resume,
         report=_report(learner),
     )
+    if done is not None and done >= steps:
+        _say(f"{path} is at step {done} already; give a larger --steps N to go on")
     if run.interrupted:
         kept = f"; go on with: minigrad train {options.what} --resume" if path is not None else ""
         _say(f"stopped at step {run.step} of {steps}{kept}")

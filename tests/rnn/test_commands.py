@@ -119,6 +119,9 @@ def test_a_run_in_two_parts_is_one_run(here, capsys):
     assert main(["train", "a.txt", "--steps", "12", "-o", "parts.npz", "--resume", "--every", "5"]) == 0
     whole, parts = (rnn.read_checkpoint(here / name) for name in ("whole.npz", "parts.npz"))
     assert whole.header == parts.header
+    capsys.readouterr()
+    assert main(["train", "a.txt", "-o", "parts.npz", "--resume"]) == 0
+    assert "parts.npz is at step 12 already; give a larger --steps N to go on" in capsys.readouterr().out
     assert all(np.array_equal(array, parts.arrays[name]) for name, array in whole.arrays.items())
 
 
