@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import rnn
@@ -28,10 +26,9 @@ class Recall(BatchTask):
 
     def __init__(self, seed: int = 0, *, cell: type[Recurrent] = rnn.LSTM, delay: int = 40, hidden: int = 24) -> None:
         generator = np.random.default_rng(seed)
-        # Forget gates that start at 1 - 1/delay keep what they saw for about so long (Tallec and Ollivier 2018).
-        options: dict[str, Any] = {"forget_bias": np.log(delay)} if cell is rnn.LSTM else {}
         self.delay = delay
-        self.net = cell(2 * SYMBOLS, hidden, rng=generator, **options)
+        self.net = cell(2 * SYMBOLS, hidden, rng=generator)
+        keep_for(self.net, delay)
         self.readout = rnn.Linear(hidden, SYMBOLS, rng=generator)
         self.parameters = gathered(net=self.net, readout=self.readout)
         self.test = self.draw(np.random.default_rng(seed + 1_000_000), batch=500)
@@ -67,3 +64,16 @@ class Recall(BatchTask):
             f"the net says {'ABCD'[said[row]]}"
             for row in range(4)
         )
+
+
+def keep_for(net: Recurrent, steps: int) -> None:
+    """Bias the gate by which the net keeps its state so that it starts at about 1 - 1/steps, and so keeps what it saw
+    for about so long (Tallec and Ollivier 2018). The plain net has no such gate.
+    """
+    gate = {"lstm": "f", "gru": "z"}.get(net.kind)
+    if gate is not None:
+        bias = net.parameters["bias_ih_l0"]
+        begin = net.gates.index(gate) * net.hidden_size
+        value = bias.value.copy()
+        value[begin : begin + net.hidden_size] = np.log(steps)
+        bias.assign(value)

@@ -64,6 +64,18 @@ def test_the_adding_problem_at_fifty_is_solved_by_an_lstm_and_at_a_hundred_not_b
     assert hopeless.score() > 0.15
 
 
+@pytest.mark.slow
+def test_gated_cells_recall_what_a_plain_one_forgets():
+    scores = {}
+    for cell in (rnn.RNN, rnn.LSTM, rnn.GRU):
+        task = Recall(0, cell=cell)
+        rnn.train(task, task.optimiser(), task.steps, clip=task.clip, progress=False)
+        scores[cell] = task.score()
+    assert scores[rnn.LSTM] > 0.95
+    assert scores[rnn.GRU] > 0.95
+    assert scores[rnn.RNN] < 0.5
+
+
 def test_adding_marks_one_number_in_each_half():
     xs, sums = Adding(0).draw(np.random.default_rng(0))
     marks = xs[:, :, 1]
