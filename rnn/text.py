@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,9 +80,11 @@ class Reading:
 
 
 def read(
-    text: str, cell: type[Recurrent], hidden_size: int = 8, *, rng: int | np.random.Generator | None = 0
+    text: str, cell: Callable[..., Recurrent], hidden_size: int = 8, *, rng: int | np.random.Generator | None = 0
 ) -> Reading:
     """Unroll a fresh net of the given cell over `text`, with the loss of every next-character prediction.
+
+    `cell` makes the net: called as `cell(input_size, hidden_size, rng=...)`.
 
     Raises ValueError for a text of fewer than two characters: there is no next character to predict.
 
@@ -98,16 +100,17 @@ def read(
     generator = np.random.default_rng(rng)
     vocabulary = Vocabulary(text)
     model = cell(len(vocabulary), hidden_size, rng=generator)
-    bound = 1 / np.sqrt(hidden_size)
+    size = model.output_size
+    bound = 1 / np.sqrt(size)
     readout = {
-        "weight_hy": mg.parameter(generator.uniform(-bound, bound, (len(vocabulary), hidden_size)), name="weight_hy"),
+        "weight_hy": mg.parameter(generator.uniform(-bound, bound, (len(vocabulary), size)), name="weight_hy"),
         "bias_y": mg.parameter(generator.uniform(-bound, bound, len(vocabulary)), name="bias_y"),
     }
     unrolled = unroll(model, vocabulary.one_hot(text[:-1])[:, None, :])
     logits, losses = [], []
     for step, label in zip(unrolled.steps, vocabulary.encode(text[1:]), strict=True):
         with mg.scope("readout", t=step.t):
-            logits.append((step.h @ readout["weight_hy"].T + readout["bias_y"]).named("y"))
+            logits.append((step.output @ readout["weight_hy"].T + readout["bias_y"]).named("y"))
             losses.append(cross_entropy(logits[-1], [label]).named("L"))
     total = losses[0] if len(losses) == 1 else mg.ops.add_n(*losses).named("L")
     return Reading(text, vocabulary, unrolled, logits, losses, total, readout)

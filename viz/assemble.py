@@ -17,7 +17,7 @@ from .groups import Group, Grouping, Kinds, cells, ops
 from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm
 from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
-from .timeline import LaneNodes, Timeline, cell_name, cell_of
+from .timeline import CellKey, LaneNodes, Timeline, cell_name, cell_of
 from .words import Rich, number, one_line, plain, plural, rich
 
 
@@ -54,14 +54,17 @@ class Assembly:
         self.members: dict[str, list[Node]] = {}
         self.uses: dict[str, list[Use]] = {}
         self.layers = len({cell[1] for cell in self.kinds.cells}) > 1
+        self.lane = {lane.key: lane for lane in timeline.lanes}
 
     def build(self, shown: Sequence[int]) -> None:
         """Add the initial states, the steps `shown`, and a gap wherever steps are left out."""
-        self._states("initial", shown[0] - 1 if shown else -1, ())
+        self._states("initial", shown[0] - 1 if shown else -1)
         for place, t in enumerate(shown):
             if place and shown[place - 1] < t - 1:
                 self._gap(shown[place - 1], t - 1)
             self._step(t)
+        if shown:
+            self._states("initial", shown[-1] + 1, reverse=True)
         if self.timeline.end is not None and shown:
             self._step(self.timeline.end, "end")
 
@@ -84,18 +87,19 @@ class Assembly:
         self.columns.append(Column(index, kind, header, hidden))  # type: ignore[arg-type]
         return index
 
-    def _states(self, kind: str, t: int, header: Rich, hidden: int = 0) -> None:
-        found = [(lane, lane.nodes[t]) for lane in self.timeline.lanes if t in lane.nodes]
-        if not found:
-            return
-        index = self._column(kind, header, hidden)
-        for lane, node in found:
-            self._pill(index, lane, node, t)
+    def _states(self, kind: str, t: int, reverse: bool = False) -> None:
+        """Add a column of the states at `t`, of the lanes that run that way."""
+        found = [(lane, lane.nodes[t]) for lane in self.timeline.lanes if t in lane.nodes and lane.reverse == reverse]
+        if found:
+            index = self._column(kind, ())
+            for lane, node in found:
+                self._pill(index, lane, node, t)
 
     def _state_label(self, lane: LaneNodes, t: int) -> Rich:
-        layer = cell_of(lane.nodes[max(lane.nodes)])[1]
-        above = (words.Run(str(layer), "sup"),) if self.layers and isinstance(layer, int) else ()
-        return (*at_step(lane.name, t), *above)
+        layer = cell_of(lane.last)[1]
+        above = str(layer) if self.layers and isinstance(layer, int) else ""
+        above = ("←" if lane.reverse else "") + above
+        return (*at_step(lane.name, t), *((words.Run(above, "sup"),) if above else ()))
 
     def _pill(self, column: int, lane: LaneNodes, node: Node, t: int) -> None:
         identity = self.pills[node] = f"{lane.key}.state@{t}"
@@ -108,31 +112,33 @@ class Assembly:
     def _gap(self, before: int, last: int) -> None:
         """Add the column that stands for the steps after `before` up to `last`."""
         hidden = last - before
-        sources = {lane.key: lane.nodes[before] for lane in self.timeline.lanes if before in lane.nodes}
-        self._states("gap", last, rich(f"… {plural(hidden, 'step')} …"), hidden)
+        index = self._column("gap", rich(f"… {plural(hidden, 'step')} …"), hidden)
         for lane in self.timeline.lanes:
-            if lane.key not in sources or last not in lane.nodes:
+            enter, leave = (last + 1, before + 1) if lane.reverse else (before, last)
+            if enter not in lane.nodes or leave not in lane.nodes:
                 continue
-            source, target = sources[lane.key], lane.nodes[last]
-            uses = self._crossing(source, before)
-            sent, after = self._sent(uses), self._sent(self._crossing(target, last))
+            source, target = lane.nodes[enter], lane.nodes[leave]
+            self._pill(index, lane, target, leave)
+            uses = self._crossing(source, enter)
+            sent, after = self._sent(uses), self._sent(self._crossing(target, leave))
             found = mark(sent, after or 0.0) if sent is not None else None
             if found and found.state == "structural":
                 found = Mark("zero", 0.0, 0.0)
-            self._edge(self.pills[source], self.pills[target], found, source, uses, hidden=hidden)
+            self._edge(f"{lane.key}.state@{enter}", self.pills[target], found, source, uses, hidden=hidden)
 
     def _crossing(self, node: Node, t: int) -> list[Use]:
-        """Return the uses of `node` in the steps after `t`."""
-        return [use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) > t]
+        """Return the uses of `node`, made in step `t`, outside of that step."""
+        return [use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) != t]
 
     def _step(self, t: int, kind: str = "step") -> None:
         header = rich(f"t = {t + 1}") if kind == "step" and self.timeline.timed else ()
         column = self._column(kind, header)
         groups = self.grouping(self.kinds, t)
         owner = {member: group for group in groups for member in group.members}
-        for cell in sorted({g.cell for g in groups if g.cell is not None}, key=cell_name):
+        for cell in sorted({g.cell for g in groups if g.cell is not None}, key=_storey):
             key = cell_name(cell)
             title = f"{' '.join(cell[0]).upper()} cell" + (f", layer {cell[1]}" if self.layers else "")
+            title += ", right to left" if cell[2] else ""
             self.cells.append(Cell(f"{key}cell@{t}", column, f"{key}cell", f"{title}, t = {t + 1}"))
         for group in groups:
             self._group_box(group, column, t, owner)
@@ -140,6 +146,7 @@ class Assembly:
             node = lane.nodes.get(t)
             if node in owner:
                 self._pill(column, lane, node, t)
+        self._fork(groups, column, t)
         self._fan(groups, owner, column, t)
         for group in groups:
             self._inflow(group, owner, t)
@@ -229,6 +236,27 @@ class Assembly:
             self.dock[identity] = DockItem(identity, label, shape_text(parameter.shape), title)
         return identity
 
+    def _fork(self, groups: Sequence[Group], column: int, t: int) -> None:
+        """Bring a state of the step before that several boxes of its cell use to a junction they share."""
+        self.forks: dict[tuple[Node, CellKey | None], str] = {}
+        for lane in self.timeline.lanes:
+            at = t + 1 if lane.reverse else t - 1
+            node = lane.nodes.get(at)
+            cell = None if node is None else cell_of(lane.last)
+            users = [] if node is None else [g for g in groups if g.cell == cell and _uses(g, node)]
+            if node is None or len(users) < 2 or self.level == "op":
+                continue
+            fork = f"{lane.key}.fork@{t}"
+            members = {member for group in users for member in group.members}
+            uses = [use for use in self.timeline.users[node] if use.user in members]
+            sent = self._sent(uses)
+            title = self._title(node, plain(self._state_label(lane, at)))
+            cell_key = "" if cell is None else f"{cell_name(cell)}cell"
+            self.boxes.append(Box(fork, column, f"{lane.key}.fork", "junction", (), title, cell=cell_key))
+            self.members[fork] = [node]
+            self._edge(f"{lane.key}.state@{at}", fork, mark(sent, sent or 0.0), node, uses)
+            self.forks[node, cell] = fork
+
     def _fan(self, groups: Sequence[Group], owner: Mapping[Node, Group], column: int, t: int) -> None:
         """Join every state of step `t` to the box that makes it, by way of a dot if the cell uses it too."""
         self.fans: dict[Node, str] = {}
@@ -281,8 +309,14 @@ class Assembly:
             if arg in self.pills and not same:
                 return self.pills[arg]
             return self.fans.get(arg, f"{owner[arg].key}@{t}")
-        if arg in self.timeline.lane and arg in self.pills and self.timeline.step.get(arg, t - 1) == t - 1:
-            return self.pills[arg]
+        if (arg, group.cell) in self.forks:
+            return self.forks[arg, group.cell]
+        if arg in self.timeline.lane:
+            lane, at = self.lane[self.timeline.lane[arg]], self.timeline.step.get(arg, t - 1)
+            if lane.reverse and at == t + 1:
+                return f"{lane.key}.state@{at}"
+            if arg in self.pills and at == t - 1:
+                return self.pills[arg]
         if arg in self.timeline.step and arg.args and arg not in self.kinds.weight:
             self.undrawn += 1
         return None
@@ -328,6 +362,10 @@ class Assembly:
 
 def _uses(group: Group, node: Node) -> bool:
     return any(arg is node for member in group.members for arg in member.args)
+
+
+def _storey(cell: CellKey) -> tuple[tuple[str, ...], int, bool]:
+    return cell[0], cell[1] if isinstance(cell[1], int) else 0, cell[2]
 
 
 def _kind(lane: LaneNodes) -> str:

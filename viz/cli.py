@@ -8,6 +8,7 @@ user; what fails for another reason exits with 1.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 import webbrowser
@@ -26,7 +27,7 @@ from .proof import Proof
 from .theme import THEMES
 from .words import number, one_line, plain, plural
 
-CELLS = {"rnn": rnn.RNN, "lstm": rnn.LSTM}
+CELLS: dict[str, Callable[..., rnn.cells.Recurrent]] = {"rnn": rnn.RNN, "lstm": rnn.LSTM, "gru": rnn.GRU}
 LONGEST = 2000
 
 
@@ -104,7 +105,8 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "examples:\n"
         "  minigrad draw lstm --text hello -o hello.svg\n"
-        "  minigrad draw rnn --steps 8 --level op\n\n" + _FRESH
+        "  minigrad draw rnn --steps 8 --level op\n"
+        "  minigrad draw gru --layers 2 --bidirectional\n\n" + _FRESH
     )
     _net_arguments(parser)
     parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the figure (default: light)")
@@ -130,7 +132,7 @@ def _inspect_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _net_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("cell", metavar="CELL", choices=CELLS, help=f"the kind of net: {' or '.join(CELLS)}")
+    parser.add_argument("cell", metavar="CELL", choices=CELLS, help="the kind of net: rnn, lstm or gru")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--text", metavar="TEXT", type=_text, help="what the net reads (default: hello)")
     length.add_argument(
@@ -142,6 +144,19 @@ def _net_arguments(parser: argparse.ArgumentParser) -> None:
         type=_whole("--hidden", 1, 4096),
         default=8,
         help="size of the hidden state (default: 8)",
+    )
+    parser.add_argument(
+        "--layers",
+        metavar="N",
+        type=_whole("--layers", 1, 8),
+        default=1,
+        help="how many nets are stacked, each reading the states of the one below (default: 1)",
+    )
+    parser.add_argument("--bidirectional", action="store_true", help="add a net that reads from right to left")
+    parser.add_argument(
+        "--reset",
+        choices=("after", "before"),
+        help="where the reset gate of a GRU acts: after the product with the recurrent weights (default) or before it",
     )
     parser.add_argument(
         "--level",
@@ -206,7 +221,7 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
     if text is None:
         count = 4 if options.steps is None else options.steps
         text = ("hello" * (count // 5 + 1))[: count + 1]
-    found = study(rnn.read(text, CELLS[options.cell], options.hidden, rng=options.seed))
+    found = study(rnn.read(text, _net(options), options.hidden, rng=options.seed))
     figure = figure_of(found, options.level, options.theme, sites=False)
     stream = sys.stdout
     if target is None:
@@ -234,6 +249,16 @@ def _print_proof(proof: Proof, stream: TextIO) -> int:
         stream,
     )
     return 0 if proof.holds else 1
+
+
+def _net(options: argparse.Namespace) -> Callable[..., rnn.cells.Recurrent]:
+    """Return what makes the net that the options ask for."""
+    given = {"layers": options.layers, "bidirectional": options.bidirectional}
+    if options.reset is not None:
+        if options.cell != "gru":
+            raise Refusal(f"--reset is for gru: {options.cell} has no reset gate")
+        given["reset"] = options.reset
+    return functools.partial(CELLS[options.cell], **given)
 
 
 def _target(given: str | None, default: str, endings: Iterable[str]) -> Path | None:

@@ -89,9 +89,10 @@ def study(subject: Subject) -> Study:
     outputs, loss, losses, kind, text = _subject(subject)
     timeline = Timeline(outputs)
     run = None if any(node.op.name == "input" for node in timeline.nodes) else mg.run(outputs)
-    found = Study(outputs, loss, losses, run, None, timeline, kind or _kind(timeline), text)
+    kind = _described(kind or _kind(timeline), timeline)
+    found = Study(outputs, loss, losses, run, None, timeline, kind, text)
     if loss is not None and run is not None:
-        given = [lane.nodes[min(lane.nodes)] for lane in timeline.lanes]
+        given = [lane.first for lane in timeline.lanes]
         leaves = [n for n in timeline.nodes if isinstance(n, mg.Parameter) and n.dtype.kind == "f"]
         found.sweep = backward(loss, [*leaves, *given], run)
         weight = _recurrent_weight(timeline)
@@ -106,6 +107,14 @@ def _kind(timeline: Timeline) -> str:
     labels = {label for cell in Kinds(timeline).cells for label in cell[0][:1]}
     name = labels.pop() if len(labels) == 1 else ""
     return name.upper() if name in ("rnn", "lstm", "gru") else words.one_line(name, 20)
+
+
+def _described(kind: str, timeline: Timeline) -> str:
+    """Return the kind of net with its layers and directions, where there are more than one."""
+    found = Kinds(timeline).cells
+    layers = len({cell[:2] for cell in found}) if len({cell[0] for cell in found}) == 1 else 1
+    both = "bidirectional " if any(cell[2] for cell in found) else ""
+    return (f"{layers}-layer " if layers > 1 else "") + both + (kind or "network")
 
 
 def _subject(subject: Subject) -> tuple[list[Node], Node | None, list[Node], str, str]:
@@ -183,7 +192,7 @@ def figure_of(
 
 def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tuple[Scene, Assembly]:
     timeline = found.timeline
-    times = [t for t in timeline.steps if t >= 0 and t != timeline.end]
+    times = timeline.times
     level = level if timeline.timed else "op"
     shown = _shown(times, level, steps)
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
@@ -219,7 +228,7 @@ def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:
 
 
 def _title(found: Study, count: int) -> Rich:
-    kind = found.kind or "network"
+    kind = found.kind
     article = "an" if kind in ("RNN", "LSTM") or kind[0] in "aeio" else "a"
     if found.text:
         read, said = (words.one_line(part, 24) for part in (found.text[:-1], found.text[1:]))
@@ -254,7 +263,7 @@ def _sentence(found: Study, count: int) -> Rich:
     if not count:
         nodes = sum(bool(node.args) for node in found.timeline.nodes)
         return (words.Run(f"{plural(nodes, 'operation')}."),)
-    opening = f"{count}-step {found.kind or 'network'}"
+    opening = f"{count}-step {found.kind}"
     lanes = found.timeline.lanes
     hidden = next((n.shape[-1] for lane in lanes for n in lane.nodes.values() if n.shape), None)
     opening += f", hidden size {hidden}" if hidden else ""

@@ -50,6 +50,8 @@ class Kinds:
                     self.cells.append(cell_of(node))
         self.weight: set[Node] = set()
         self.affine: set[Node] = set()
+        self.stage: dict[Node, int] = {}
+        """For every node of a step how many affine maps of its cell, each behind something else, lie behind it."""
         for node in timeline.nodes:
             self._classify(node)
 
@@ -63,6 +65,16 @@ class Kinds:
             or (name in ("add", "add_n") and self._sum_of_affine(node))
         ):
             self.affine.add(node)
+        self._stage(node)
+
+    def _stage(self, node: Node) -> None:
+        behind = [arg for arg in node.args if arg in self.stage and self._together(node, arg)]
+        rising = node in self.affine
+        self.stage[node] = max((self.stage[a] + (rising and a not in self.affine) for a in behind), default=0)
+
+    def is_merge(self, node: Node) -> bool:
+        """Tell whether `node` joins the two directions of a net."""
+        return node.scope.get("role") == "merge" and cell_of(node) not in self.cells
 
     def _sum_of_affine(self, node: Node) -> bool:
         parts = [arg for arg in node.args if arg not in self.weight]
@@ -120,10 +132,11 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
         group = _group(kinds, role, label, [node])
         found.append(group)
         groups[node] = group
-    for node in timeline.steps[t]:
+    for node in reversed(timeline.steps[t]):
         if node in kinds.weight and node.args:
             user = next((groups[e.user] for e in timeline.users[node] if e.user in groups), None)
             if user is not None:
+                groups[node] = user
                 user.members.insert(0, node)
     for group in found:
         _finish(kinds, group)
@@ -137,8 +150,9 @@ def _neighbours(kinds: Kinds, node: Node, groups: dict[Node, Group], inside: boo
         group = groups.get(arg)
         if group is None or group in near or cell_of(arg) != cell_of(node):
             continue
-        affine = node in kinds.affine and arg in kinds.affine
-        tail = not inside and group.role == "loss"
+        affine = node in kinds.affine and arg in kinds.affine and kinds.stage[node] == kinds.stage[arg]
+        merge = kinds.is_merge(arg)
+        tail = not inside and (kinds.is_merge(node) if merge else group.role == "loss")
         if affine or tail:
             near.append(group)
     return near
@@ -160,6 +174,8 @@ def _role(kinds: Kinds, node: Node, inside: bool) -> Role:
         return "input"
     if node in kinds.affine:
         return "affine" if inside else "output"
+    if kinds.is_merge(node):
+        return "function"
     if not inside:
         return "loss"
     if node.op.name in SIGNS and len(symbol(node)) == 1:
@@ -181,6 +197,24 @@ def _finish(kinds: Kinds, group: Group) -> None:
     last = group.members[-1]
     named = next((node for node in reversed(group.members) if node.name is not None), last)
     group.key = kinds.timeline.key[named]
+    if group.role == "affine" and not any(isinstance(a, mg.Parameter) for m in group.members for a in m.args):
+        group.label = _weights_of(kinds, group)
     if group.role == "gate":
         group.note, group.label = group.label, name_of(named.name or "")
         group.kind = named.name if named.name in GATES else ""
+
+
+def _weights_of(kinds: Kinds, group: Group) -> Rich:
+    """Return the names of the parameters whose pieces, taken elsewhere, an affine map multiplies with."""
+    found: dict[Node, None] = {}
+    for member in group.members:
+        for arg in member.args:
+            while arg in kinds.weight and arg.args:
+                arg = arg.args[0]
+            if isinstance(arg, mg.Parameter):
+                found[arg] = None
+    label: list[Run] = []
+    for place, parameter in enumerate(found):
+        label += [Run(" ")] if place else []
+        label += name_of(parameter.name or "w")
+    return tuple(label) or (Run("affine"),)

@@ -131,7 +131,7 @@ def _box(box: Box, spot: Spot) -> Group:
 
 def _shape(role: str, spot: Spot) -> Item:
     if role == "junction":
-        return Circle("dot", spot.x, spot.y, spot.w / 2)
+        return Circle("dot", spot.x, spot.y, spot.w / 2) if spot.w <= spot.h else Rect("dot", spot, spot.h / 2)
     if role == "pointwise":
         return Circle("s", spot.x, spot.y, spot.w / 2)
     if role == "constant":

@@ -92,7 +92,7 @@ def width(text: str | Rich, size: float) -> float:
     """Return how wide `text` is set at `size`, never less than what a sans-serif face needs.
 
     >>> round(width("tanh", 10), 1)
-    22.9
+    23.3
     """
     if isinstance(text, str):
         return size * sum(_ADVANCE.get(char, _UNKNOWN) for char in text)

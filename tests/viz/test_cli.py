@@ -156,3 +156,16 @@ def test_the_figure_in_the_readme_is_what_its_command_draws(tmp_path):
         re.sub(r"mg[0-9a-f]{8}", "id", re.sub(r"max difference [\d.e-]+", "max difference", svg)) for svg in drawn
     ]
     assert without_rounding[0] == without_rounding[1]
+
+
+@pytest.mark.parametrize(
+    "options", [["gru"], ["gru", "--reset", "before"], ["lstm", "--layers", "2"], ["rnn", "--bidirectional"]]
+)
+def test_every_kind_of_net_is_drawn(options, tmp_path, capsys):
+    assert main(["draw", *options, "--text", "hel", "-o", str(tmp_path / "net.svg")]) == 0
+    assert "sum to dL/dW_hh" in capsys.readouterr().out
+
+
+def test_a_reset_gate_is_a_gru_s(capsys):
+    assert main(["draw", "lstm", "--reset", "before"]) == 2
+    assert capsys.readouterr().err == "minigrad: --reset is for gru: lstm has no reset gate\n"

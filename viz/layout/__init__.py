@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..scene import Scene
+from ..words import Run, plural
 from . import cells, steps
 from .picture import Picture, compose
 
@@ -16,4 +19,33 @@ def arrange(scene: Scene) -> Picture:
             return compose(scene, cells.arrange(scene))
         except cells.NotACell:
             pass
+    scene = _left_to_right(scene)
     return compose(scene, steps.arrange(scene))
+
+
+def _left_to_right(scene: Scene) -> Scene:
+    """Return what rows of operations can show of `scene`: states that run from right to left are left out and counted.
+
+    Such a state would have to leave its step at the left, where the lanes of the other direction come in.
+    """
+    column = {box.id: box.column for box in scene.boxes}
+    lane = {box.id: box.lane for box in scene.boxes}
+    backward = {lane[edge.source] for edge in scene.edges if column[edge.source] > column[edge.target]}
+    if not backward:
+        return scene
+    boxes = tuple(box for box in scene.boxes if box.lane not in backward)
+    edges = tuple(edge for edge in scene.edges if not {lane[edge.source], lane[edge.target]} & backward)
+    lost = sum(column[edge.source] > column[edge.target] for edge in scene.edges)
+    kept = {box.column for box in boxes}
+    said = Run(f"Not drawn: {plural(lost, 'edge')} from right to left; the level of cells shows them.")
+    note = (*scene.note, Run(" "), said) if scene.note else (said,)
+    columns = [old for old in scene.columns if old.index in kept]
+    place = {old.index: at for at, old in enumerate(columns)}
+    return replace(
+        scene,
+        columns=tuple(replace(old, index=at) for at, old in enumerate(columns)),
+        cells=tuple(replace(cell, column=place[cell.column]) for cell in scene.cells),
+        boxes=tuple(replace(box, column=place[box.column]) for box in boxes),
+        edges=edges,
+        note=note,
+    )

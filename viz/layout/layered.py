@@ -233,5 +233,5 @@ def _pull(
     for block in sorted(x, key=lambda b: (-x[b], order[b])):
         if left[block] or not right[block]:
             continue
-        apart = [x[other] - dict(left[other])[block] for other in right[block]]
-        x[block] = max(x[block], min(apart))
+        reach = (x[other] - apart for other in right[block] for before, apart in left[other] if before == block)
+        x[block] = max(x[block], min(reach))

@@ -17,7 +17,7 @@ from .sizes import box_size
 from .spot import Spot
 
 EdgeKey = tuple[str, str, int]
-"""Key of the source (`<` before it: in the column before), key of the target, and which of several."""
+"""Key of the source (`<` or `>` before it: in the column before or after), of the target, and which of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,15 @@ class Route:
     forward: Arrow
     back: Arrow
     over: tuple[Point, ...] = ()
+
+    def moved(self, dx: float, dy: float) -> Route:
+        """Return the route shifted by (dx, dy)."""
+
+        def move(found: Arrow) -> Arrow:
+            tip, left, right = ((x + dx, y + dy) for x, y in found.head)
+            return Arrow(found.path.moved(dx, dy), (tip, left, right))
+
+        return Route(move(self.forward), move(self.back), tuple((x + dx, y + dy) for x, y in self.over))
 
 
 @dataclass(slots=True)
@@ -65,7 +74,7 @@ class Local:
     sizes: dict[str, tuple[float, float]]
     """Width and height of every key, the largest in any column, so that columns stay congruent."""
     onward: frozenset[str] = frozenset()
-    """Keys of the states that the next column takes up."""
+    """Keys of the states that a column beside this one takes up."""
 
     def signature(self) -> object:
         """Return what two columns must share to share a stamp."""
@@ -107,7 +116,7 @@ def locals_of(scene: Scene) -> list[Local]:
     for edge in scene.edges:
         source, before = keys[edge.source]
         target, column = keys[edge.target]
-        name = source if before == column else "<" + source
+        name = ("<" if before < column else ">" if before > column else "") + source
         if before != column:
             onward[before].add(source)
         count = sum(known[:2] == (name, target) for known in edges[column])
@@ -116,16 +125,6 @@ def locals_of(scene: Scene) -> list[Local]:
         Local(column, boxes[at], edges[at], cells[at], sizes, frozenset(onward[at]))
         for at, column in enumerate(scene.columns)
     ]
-
-
-def shift(route: Route, dx: float, dy: float) -> Route:
-    """Return `route` moved by (dx, dy)."""
-
-    def move(found: Arrow) -> Arrow:
-        tip, left, right = ((x + dx, y + dy) for x, y in found.head)
-        return Arrow(found.path.moved(dx, dy), (tip, left, right))
-
-    return Route(move(route.forward), move(route.back), tuple((x + dx, y + dy) for x, y in route.over))
 
 
 def press(body: Body, local: Local, stamp: Stamp) -> None:
@@ -143,5 +142,5 @@ def press(body: Body, local: Local, stamp: Stamp) -> None:
             text = shown.get(word.style, word.text)
             body.words.append(Word(text, word.x + left, word.y, word.size, word.anchor, word.style, f"{box.id} words"))
     for name, edge in local.edges.items():
-        body.wires.append((edge, shift(stamp.routes[name], left, 0)))
+        body.wires.append((edge, stamp.routes[name].moved(left, 0)))
     body.width = left + stamp.width
