@@ -145,11 +145,9 @@ def _times(value: Pending, partial: Any) -> Pending | None:
     if value.factor is None:
         return value._replace(factor=np.asarray(partial, value.stack.dtype))
     factor = value.factor * partial
-    sizes = np.abs(factor[factor != 0]) if factor.ndim else np.abs(factor)
-    limits = np.finfo(factor.dtype)
+    sizes, limits = np.abs(factor), np.finfo(factor.dtype)
     safe = sizes.size == 0 or (sizes.min() > limits.tiny / limits.eps and sizes.max() < limits.max * limits.eps)
-    lost = np.any((factor == 0) & (value.factor != 0) & (np.asarray(partial) != 0))
-    return value._replace(factor=factor) if safe and not lost else None
+    return value._replace(factor=factor) if safe else None
 
 
 def _settled(node: Node, value: Pending) -> Rows:

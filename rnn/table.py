@@ -302,9 +302,10 @@ def bptt(
 ) -> Table:
     """The contributions to d sum(losses) / d source, by loss t and by step k at which the source is used.
 
-    `losses` are scalar nodes (usually one a step), `source` any parameter of the net, an input or an initial state;
-    a use belongs to step k if it was made inside `scope(t=k)`, as `unroll` does. Entry [t][k] is what loss t sends
-    through that use alone: the immediate partial, so that the entries sum to the gradient and none counts twice.
+    `losses` are scalar nodes (usually one a step), `source` any parameter of the net, its input, or one of the states
+    in `unrolled.initial`; a use belongs to step k if it was made inside `scope(t=k)`, as `unroll` does. Entry [t][k] is
+    what loss t sends through that use alone: the immediate partial, so that the entries sum to the gradient and none
+    counts twice. `feed` maps inputs to arrays; an inner node that is fed is a constant (see `forced`).
 
     Raises GradientError if a loss is not a scalar, if no path leads from the source to any loss, or if a use of the
     source belongs to no step.

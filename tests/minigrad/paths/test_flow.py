@@ -141,6 +141,14 @@ def test_renaming_and_rebuilding_change_no_bit(program):
 
 
 @given(programs())
+def test_simplifying_the_graph_changes_neither_gradient_nor_count(program):
+    flow, source, paths = flow_of(program)
+    again = mg.flow(mg.simplify(flow.y), source)
+    assert again.count() == flow.count()
+    assert same(again.gradient, flow.gradient, slack(paths))
+
+
+@given(programs())
 def test_the_edges_of_the_paths_are_those_that_backprop_uses(program):
     flow, source, _ = flow_of(program)
     assert set(flow.paths.edges) == set(mg.backprop(flow.y, source).contributions)
