@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,10 @@ _SAME_UFUNC = """
     logical_and logical_not logical_or logical_xor maximum minimum not_equal power remainder rint sign signbit sin sinh
     sqrt tan tanh trunc absolute
 """
-_DERIVED_UFUNC = "deg2rad float_power fmax fmin heaviside logaddexp2 matmul positive rad2deg reciprocal square vecdot"
+_DERIVED_UFUNC = """
+    bitwise_and bitwise_or bitwise_xor invert deg2rad float_power fmax fmin heaviside logaddexp2 matmul positive rad2deg
+    reciprocal square vecdot
+"""
 
 UFUNCS: dict[Any, Callable[..., Any]] = {
     **{getattr(np, name): getattr(ops, name) for name in _SAME_UFUNC.split()},
@@ -110,7 +114,7 @@ def _apply_method(ufunc: np.ufunc, method: str, called: str, inputs: tuple[Any, 
     table: dict[Any, Any] = _REDUCTIONS if method == "reduce" else _RUNNING
     if ufunc not in table:
         raise TypeError(f"{called} is not covered for nodes: write it with other functions, or evaluate first")
-    return _call(called, table[ufunc], inputs, {"axis": 0, **kwargs})
+    return call(called, table[ufunc], inputs, {"axis": 0, **kwargs})
 
 
 def apply_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -118,14 +122,18 @@ def apply_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
     called = f"{getattr(function, '__module__', None) or 'np'}.{function.__name__}".replace("numpy", "np", 1)
     if function not in FUNCTIONS:
         raise TypeError(f"{called} is not covered for nodes: write it with other functions, or evaluate first")
-    return _call(called, FUNCTIONS[function], args, kwargs)
+    return call(called, FUNCTIONS[function], args, kwargs)
 
 
-def _call(called: str, ours: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+_signature = cache(inspect.signature)
+
+
+def call(called: str, ours: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call one of our functions as NumPy's is called: a `dtype` converts first, and what it does not take raises."""
     kwargs = dict(kwargs)
-    dtype = kwargs.pop("dtype", None) if "dtype" not in inspect.signature(ours).parameters else None
+    dtype = None if "dtype" in _signature(ours).parameters else kwargs.pop("dtype", None)
     try:
-        inspect.signature(ours).bind(*args, **kwargs)
+        _signature(ours).bind(*args, **kwargs)
     except TypeError as error:
         raise TypeError(f"{called} of a node: {error}") from None
     if dtype is not None:

@@ -26,7 +26,9 @@ def _method(name: str) -> Callable[..., Node]:
     """NumPy's method of that name: the function with the node as its first argument."""
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(f, name)(self, *args, **kwargs)
+        from .numpy_protocol import call
+
+        return call(f"the method {name}", getattr(f, name), (self, *args), kwargs)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"NumPy's method: see `minigrad.functions.{name}`."
@@ -110,6 +112,27 @@ class Syntax:
 
     def __le__(self, other: Any) -> Node:
         return ops.less_equal(self, other)
+
+    def __and__(self, other: Any) -> Node:
+        return f.bitwise_and(self, other)
+
+    def __rand__(self, other: Any) -> Node:
+        return f.bitwise_and(other, self)
+
+    def __or__(self, other: Any) -> Node:
+        return f.bitwise_or(self, other)
+
+    def __ror__(self, other: Any) -> Node:
+        return f.bitwise_or(other, self)
+
+    def __xor__(self, other: Any) -> Node:
+        return f.bitwise_xor(self, other)
+
+    def __rxor__(self, other: Any) -> Node:
+        return f.bitwise_xor(other, self)
+
+    def __invert__(self) -> Node:
+        return f.invert(self)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Syntax):

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from .. import ops
-from ..node import Node
+from ..errors import DtypeError
+from ..node import Node, describe
 from ..ops.core import Value
 from .axes import as_float, as_node
 from .indexing import where
@@ -64,19 +65,55 @@ def _without_nan(x: Value, y: Value) -> tuple[Node, Node]:
     return where(ops.isnan(x), y, x), where(ops.isnan(y), x, y)
 
 
+def bitwise_and(x: Value, y: Value) -> Node:
+    """Both hold; for booleans only."""
+    return ops.logical_and(*_booleans("&", x, y))
+
+
+def bitwise_or(x: Value, y: Value) -> Node:
+    """One of them holds; for booleans only."""
+    return ops.logical_or(*_booleans("|", x, y))
+
+
+def bitwise_xor(x: Value, y: Value) -> Node:
+    """Exactly one holds; for booleans only."""
+    return ops.logical_xor(*_booleans("^", x, y))
+
+
+def invert(x: Value) -> Node:
+    """It does not hold; for booleans only."""
+    return ops.logical_not(*_booleans("~", x))
+
+
+def _booleans(sign: str, *xs: Value) -> list[Node]:
+    nodes = [as_node(x) for x in xs]
+    for node in nodes:
+        if node.dtype.kind != "b":
+            raise DtypeError(f"{sign} is for booleans, got {describe(node)} of dtype {node.dtype}; compare it first")
+    return nodes
+
+
 def heaviside(x: Value, h0: Value) -> Node:
     """0 where x < 0, h0 where x is 0, 1 where x > 0."""
     x = as_float(x)
     return where(ops.equal(x, 0), h0, ops.step(x))
 
 
-def clip(x: Value, a_min: Value | None = None, a_max: Value | None = None) -> Node:
+def clip(
+    x: Value,
+    a_min: Value | None = None,
+    a_max: Value | None = None,
+    *,
+    min: Value | None = None,
+    max: Value | None = None,
+) -> Node:
     """x confined to an interval; the derivative in x is 1 on the closed interval. None leaves an end open.
 
     >>> import minigrad as mg
     >>> mg.clip(mg.constant([-2.0, 0.5, 7.0]), 0.0, 1.0).eval()
     array([0. , 0.5, 1. ])
     """
+    a_min, a_max = min if a_min is None else a_min, max if a_max is None else a_max
     if a_min is None and a_max is None:
         raise ValueError("clip: expects a lower or an upper bound")
     x = as_node(x)

@@ -327,6 +327,42 @@ def test_what_is_not_covered_raises_by_name(call, named):
         call(mg.input((3, 4)))
 
 
+def test_masks_are_combined_as_numpy_users_write_them():
+    x = mg.input((3, 4))
+
+    def masks(x):
+        return [
+            (x > 0) & (x < 0.5),
+            (x > 0.5) | (x < 0),
+            (x > 0) ^ (x < 0.5),
+            ~(x > 0),
+            np.invert(x > 0),
+            True & (x > 0),
+        ]
+
+    for y, expected in zip(masks(x), masks(A), strict=True):
+        np.testing.assert_array_equal(y.eval({x: A}), expected)
+    with pytest.raises(mg.DtypeError, match="& is for booleans, got .*test_numpy_protocol"):
+        x & (x > 0)
+
+
+def test_methods_take_what_numpys_take():
+    x = mg.input((3, 4))
+    for f in (
+        lambda x: x.sum(axis=0, dtype=np.float32),
+        lambda x: x.mean(0, keepdims=True),
+        lambda x: x.clip(min=0.0),
+        lambda x: np.clip(x, min=-0.5, max=0.5),
+        lambda x: x.std(axis=0, ddof=1),
+        lambda x: x.flatten(),
+    ):
+        got, expected = f(x).eval({x: A}), f(A)
+        assert got.dtype == expected.dtype
+        np.testing.assert_allclose(got, expected, rtol=1e-6 if expected.dtype == np.float32 else 1e-14)
+    with pytest.raises(TypeError, match="the method sum of a node: .*out"):
+        x.sum(out=np.zeros(()))
+
+
 def test_ufunc_methods():
     x = mg.input((3, 4))
     for f in (
