@@ -6,17 +6,20 @@
 <Figure cell: 5 columns, 66 boxes, 80 edges>
 """
 
-from .charts import ledger, river, triangle
+from .charts import compare, ledger, river, triangle
 from .drawing import draw
 from .export import to_graphviz
 from .figure import Figure, MissingExtra, UnsupportedFormat
 from .inspector import inspect
+from .slides import frames
 
 __all__ = [
     "Figure",
     "MissingExtra",
     "UnsupportedFormat",
+    "compare",
     "draw",
+    "frames",
     "inspect",
     "ledger",
     "river",

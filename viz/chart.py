@@ -14,6 +14,9 @@ from .facts import Facts
 from .ink import Sheet
 from .words import Rich, Run, number, plural
 
+WIDTH = 1250.0
+"""Width of a chart that stands alone: its words are 18 pixels high on a slide of 1600 pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chart(Facts, ABC):
@@ -32,8 +35,8 @@ class Chart(Facts, ABC):
         """Size of the chart in a few words."""
 
     @abstractmethod
-    def sheet(self) -> Sheet:
-        """Return the chart as ink."""
+    def sheet(self, wide: float = WIDTH) -> Sheet:
+        """Return the chart as ink, on a page `wide` or somewhat wider if it needs more."""
 
 
 def proof_of(table: Table, label: Rich) -> Rich:

@@ -31,18 +31,27 @@ class Figure:
         theme: `light`, `dark`, `auto` or `print`.
         behind: the graph and its numbers, where the figure was drawn of a graph; its `html` is then an inspector.
 
+    A `picture` is the scene with coordinates, where it has been laid out already.
+
     >>> import rnn, viz
     >>> figure = viz.draw(rnn.read("hi", rnn.RNN))
     >>> figure.svg[:4]
     '<svg'
     """
 
-    def __init__(self, scene: Scene | Chart, theme: str = "light", behind: Behind | None = None) -> None:
+    def __init__(
+        self,
+        scene: Scene | Chart,
+        theme: str = "light",
+        behind: Behind | None = None,
+        picture: Picture | None = None,
+    ) -> None:
         if theme not in THEMES:
             raise ValueError(f"theme must be one of {', '.join(THEMES)}, got {theme!r}")
         self.scene = scene
         self.theme = theme
         self.behind = behind
+        self._placed = picture
 
     @property
     def kind(self) -> str:
@@ -54,7 +63,7 @@ class Figure:
         """The scene of a graph with coordinates; raises UnsupportedFormat for a chart."""
         if not isinstance(self.scene, Scene):
             raise UnsupportedFormat(f"a {self.kind} is a chart: it has no boxes and edges")
-        return arrange(self.scene)
+        return self._placed or arrange(self.scene)
 
     @cached_property
     def sheet(self) -> Sheet:

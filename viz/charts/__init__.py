@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minigrad.paths import Flow
 from rnn import Table
 
 from ..figure import Figure
+from . import compare as _compare
 from . import ledger as _ledger
 from . import river as _river
 from . import triangle as _triangle
@@ -65,3 +66,18 @@ def ledger(
     <Figure ledger: 6 entries>
     """
     return Figure(_ledger.scene(flow, parts, by, top, budget), theme)
+
+
+def compare(figures: Mapping[str, Figure] | Sequence[Figure], *, theme: str = "light") -> Figure:
+    """Show figures of one kind side by side on one scale: RNN | LSTM | GRU, or before | after training.
+
+    `figures` are given with their names, or as a list, and are then numbered. Raises ValueError for fewer than two
+    figures, or figures of different kinds.
+
+    >>> import rnn, viz
+    >>> viz.compare({cell.__name__: viz.draw(rnn.read("hello", cell)) for cell in (rnn.RNN, rnn.LSTM)})
+    <Figure comparison: 2 figures>
+    """
+    if not isinstance(figures, Mapping):
+        figures = {str(place): figure for place, figure in enumerate(figures, start=1)}
+    return Figure(_compare.scene({str(name): figure.scene for name, figure in figures.items()}), theme)

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad import Node, Parameter
 from minigrad.paths import Flow
 
-from ..chart import Chart, proved
+from ..chart import WIDTH, Chart, proved
 from ..ink import Sheet
 from ..labels import at_step, name_of
 from ..measure import norm
@@ -43,18 +43,19 @@ class Ledger(Chart):
     total: float
     note: Rich
     longest: float
-    """Norm that fills the bar of norms; shared by compared ledgers."""
+    span: tuple[float, float]
+    """The norm that fills its column, and the ends of the waterfall; shared by compared ledgers."""
 
     @property
     def summary(self) -> str:
         """Size of the chart in a few words."""
         return f"{len(self.entries)} entries"
 
-    def sheet(self) -> Sheet:
+    def sheet(self, wide: float = WIDTH) -> Sheet:
         """Return the chart as ink."""
         from .ledger_sheet import lay
 
-        return lay(self)
+        return lay(self, wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,13 @@ def scene(flow: Flow, parts: Mapping[Any, Any] | None, by: str, top: int, budget
         total,
         note,
         max((entry.norm for entry in entries if math.isfinite(entry.norm)), default=0.0),
+        _span([entry.share for entry in entries]),
     )
+
+
+def _span(shares: Sequence[float]) -> tuple[float, float]:
+    ends = [0.0, 1.0, *itertools.accumulate(share for share in shares if math.isfinite(share))]
+    return min(ends), max(ends)
 
 
 def _arrays(gradient: Any) -> list[Any]:

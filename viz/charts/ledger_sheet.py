@@ -16,11 +16,12 @@ ROW = 29.0
 NORMS = 190.0
 WATERFALL = 330.0
 GAP = 26.0
+NARROWEST = 1080.0
 
 
-def lay(chart: Ledger) -> Sheet:
+def lay(chart: Ledger, wide: float) -> Sheet:
     """Return the chart as ink."""
-    page = Page(chart)
+    page = Page(chart, max(wide, NARROWEST))
     counts = [counted(entry.count) if entry.count else "" for entry in chart.entries]
     fall = page.wide - EDGE - WATERFALL - 66
     norms = fall - GAP - NORMS - 50
@@ -66,7 +67,7 @@ def _waterfall(page: Page, chart: Ledger, x0: float, top: float, total: float) -
     if not all(map(math.isfinite, shares)):
         return
     ends = [math.fsum(shares[:place]) for place in range(len(shares) + 1)]
-    low, high = min(0.0, *ends), max(1.0, *ends)
+    low, high = chart.span
     scale = WATERFALL / (high - low)
     zero = x0 - low * scale
     for place, share in enumerate(shares):

@@ -11,15 +11,14 @@ from ..layout.spot import Spot
 from ..layout.stamp import Word
 from ..words import Rich, Run, plain, width, wrap
 
-WIDTH = 1250.0
 SIZE = 14.5
-"""Width of a chart and size of its words: on a slide of 1600 pixels they are 18 pixels high."""
+"""Size of the words of a chart."""
 
 
 class Page:
     """The items of a chart as they are placed, and how far down the page they reach."""
 
-    def __init__(self, chart: Chart, wide: float = WIDTH) -> None:
+    def __init__(self, chart: Chart, wide: float) -> None:
         self.chart, self.wide = chart, wide
         self.items: list[Item] = []
         self.y = 0.6 * EDGE

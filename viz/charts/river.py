@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from minigrad import Edge, Node
 from minigrad.paths import Flow
 
-from ..chart import Chart
+from ..chart import WIDTH, Chart
 from ..ink import Sheet
 from ..labels import name_of
 from ..measure import norm
@@ -67,17 +67,19 @@ class River(Chart):
     direct: float
     widest: tuple[float, float]
     """Largest share of a lane, and of a loss or use: what the one scale of all widths is made for."""
+    unit: float = 0.0
+    """Width of a share of 1, where it is given: shared by compared rivers."""
 
     @property
     def summary(self) -> str:
         """Size of the chart in a few words."""
         return f"{plural(len(self.stages), 'stage')}, {plural(len(self.lanes), 'lane')}"
 
-    def sheet(self) -> Sheet:
+    def sheet(self, wide: float = WIDTH) -> Sheet:
         """Return the chart as ink."""
         from .river_sheet import lay
 
-        return lay(self)
+        return lay(self, wide)
 
 
 def scene(flow: Flow) -> River:

@@ -27,7 +27,7 @@ class Frame:
         lane, side = chart.widest
         rooms = [self.room - 30 if self.pitch > 60 else self.room - 8, (0.5 if self.pitch > 60 else 0.8) * self.pitch]
         limits = [room / share for room, share in zip(rooms, (lane, side), strict=True) if share > 0]
-        self.unit = min([*limits, 400.0])
+        self.unit = chart.unit or min([*limits, 400.0])
         self.cell = max(0.3 * self.pitch, self.unit * side + 0.04 * self.pitch)
         self.loss = top
         self.top = top + BANK + STREAM
@@ -40,9 +40,9 @@ class Frame:
         return LEFT + (stage + 0.5) * self.pitch
 
 
-def lay(chart: River) -> Sheet:
+def lay(chart: River, wide: float) -> Sheet:
     """Return the chart as ink."""
-    page = Page(chart)
+    page = Page(chart, wide)
     frame = Frame(chart, page.y + 0.4 * SIZE, page.wide - EDGE - LEFT)
     kinds = {lane.key: lane for lane in chart.lanes}
     _banks(page, chart, frame)

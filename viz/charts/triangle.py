@@ -12,11 +12,13 @@ import numpy as np
 
 from rnn import Table
 
-from ..chart import Chart, proof_of
+from ..chart import WIDTH, Chart, proof_of
 from ..ink import Sheet
 from ..labels import name_of
 from ..measure import norm
 from ..words import Rich, Run, number, plural
+
+Span = tuple[float, float]
 
 MOST_DECADES = 12
 MOST_CELLS = 100
@@ -49,7 +51,7 @@ class Fit:
 class Triangle(Chart):
     """A (t, k) table. `norms` has a row for each loss (or block of them), None where no path leads.
 
-    `low` and `high` are the ends of the colour scale as powers of ten.
+    `low` and `high` are the ends of the colour scale as powers of ten, `spans` those of the shares by loss and by step.
     """
 
     kind: ClassVar[str] = "triangle"
@@ -65,17 +67,18 @@ class Triangle(Chart):
     fit: Fit | None
     low: int
     high: int
+    spans: tuple[Span, Span]
 
     @property
     def summary(self) -> str:
         """Size of the chart in a few words."""
         return f"{self.losses} losses by {plural(self.steps, 'step')}"
 
-    def sheet(self) -> Sheet:
+    def sheet(self, wide: float = WIDTH) -> Sheet:
         """Return the chart as ink."""
         from .triangle_sheet import lay
 
-        return lay(self)
+        return lay(self, wide)
 
 
 def scene(table: Table) -> Triangle:
@@ -86,6 +89,7 @@ def scene(table: Table) -> Triangle:
     lags = _lags(norms, share, present)
     fit = _fit(lags)
     low, high = decades(norms[present])
+    by_loss, by_step = (tuple(_sums(np.nansum(np.where(present, share, 0.0), axis=along), block)) for along in (1, 0))
     shown = (Run("∂L/∂"), *label)
     return Triangle(
         (Run("Gradient of "), *label, Run(" by the loss it comes from and the step it goes to")),
@@ -103,13 +107,19 @@ def scene(table: Table) -> Triangle:
         table.steps,
         block,
         _blocks(norms, present, block),
-        tuple(_sums(np.nansum(np.where(present, share, 0.0), axis=1), block)),
-        tuple(_sums(np.nansum(np.where(present, share, 0.0), axis=0), block)),
+        by_loss,
+        by_step,
         lags,
         fit,
         low,
         high,
+        (span(by_loss), span(by_step)),
     )
+
+
+def span(values: Sequence[float]) -> Span:
+    """Return the ends of an axis from 0 that holds all bars."""
+    return min(0.0, *values), max(0.0, *values)
 
 
 def decades(norms: Any) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ..colour import cividis, ink_on
 from ..ink import Circle, Group, Item, Rect, Sheet, line
@@ -13,26 +13,34 @@ from ..layout.spot import Spot
 from ..layout.stamp import Word
 from ..words import Rich, Run, number, plain
 from .page import SIZE, Page, axis, bar, between, fitting, ticks
-from .triangle import Fit, Triangle
+from .triangle import Fit, Triangle, span
 
 SIDE = 468.0
 LEFT = EDGE + 58.0
 MARGINAL = 84.0
+BESIDE = 62.0
+"""Room for the numbers beside the bars at the right."""
 PANEL = 742.0
+NORM_PANEL = 300.0
+"""Least room for the panels by lag; narrower pages go without."""
 
 
-def lay(chart: Triangle) -> Sheet:
+def lay(chart: Triangle, wide: float) -> Sheet:
     """Return the chart as ink."""
-    page = Page(chart)
+    page = Page(chart, wide)
     rows, columns = len(chart.norms), len(chart.norms[0]) if chart.norms else 0
-    cell = SIDE / max(rows, columns, 1)
+    full = wide >= PANEL + NORM_PANEL
+    side = SIDE if full else min(SIDE, wide - LEFT - MARGINAL - BESIDE - EDGE)
+    cell = side / max(rows, columns, 1)
     top = page.y + 1.9 * SIZE
     _squares(page, chart, top, cell)
     _rows(page, chart, top, cell)
     bottom = _columns(page, chart, top + rows * cell, cell)
-    right = _panels(page, chart, top)
-    page.y = max(bottom, right)
-    page.legend(_legend(chart))
+    if full:
+        page.y = max(bottom, _panels(page, chart, top))
+    else:
+        page.y = _colour_bar(page, chart, LEFT, bottom + 2.2 * SIZE, side)
+    page.legend(_legend(chart, fitted=full))
     notes: list[Rich] = []
     if chart.block > 1:
         size = f"{chart.block} × {chart.block}"
@@ -84,8 +92,9 @@ def _rows(page: Page, chart: Triangle, top: float, cell: float) -> None:
     """Number the rows, and put the share of each loss at its right."""
     count = len(chart.norms)
     x0 = LEFT + len(chart.norms[0]) * cell + 0.7 * SIZE
-    scale = _unit(chart.by_loss, MARGINAL)
-    zero = x0 + scale * -min(0.0, *chart.by_loss)
+    low, high = chart.spans[0]
+    scale = _unit(low, high, MARGINAL)
+    zero = x0 - scale * low
     for t in ticks(count, count * cell, 1.5 * SIZE):
         page.word(str(t * chart.block + 1), LEFT - 8, top + (t + 0.5) * cell + 0.35 * SIZE, "end", "quiet")
     page.word((Run("loss t"),), LEFT - 8, top - 0.7 * SIZE, "end", "quiet")
@@ -109,8 +118,9 @@ def _columns(page: Page, chart: Triangle, top: float, cell: float) -> float:
         page.word(str(k * chart.block + 1), LEFT + (k + 0.5) * cell, y, "middle", "quiet")
     page.word("step k", LEFT - 8, y, "end", "quiet")
     y += 0.7 * SIZE
-    scale = _unit(chart.by_step, MARGINAL - 22)
-    zero = y + scale * max(0.0, *chart.by_step) + 16
+    low, high = chart.spans[1]
+    scale = _unit(low, high, MARGINAL - 22)
+    zero = y + scale * high + 16
     size = fitting([number(share) for share in chart.by_step], cell - 4)
     for k, share in enumerate(chart.by_step):
         x = LEFT + (k + 0.5) * cell
@@ -121,18 +131,17 @@ def _columns(page: Page, chart: Triangle, top: float, cell: float) -> float:
     page.add(axis(LEFT, zero, room, zero))
     page.word("share of", LEFT - 8, zero - 1.25 * SIZE, "end", "quiet")
     page.word("step k", LEFT - 8, zero - 0.1 * SIZE, "end", "quiet")
-    return zero - scale * min(0.0, *chart.by_step)
+    return zero - scale * low
 
 
-def _unit(values: Sequence[float], room: float) -> float:
-    """Return how long a bar of 1 is, so that all bars together fit in `room`."""
-    span = max(0.0, *values) - min(0.0, *values)
-    return room / span if span else 0.0
+def _unit(low: float, high: float, room: float) -> float:
+    """Return how long a bar of 1 is where bars from `low` to `high` fit in `room`."""
+    return room / (high - low) if high > low else 0.0
 
 
 def _panels(page: Page, chart: Triangle, top: float) -> float:
     wide = page.wide - EDGE - PANEL
-    y = _colour_bar(page, chart, top - 0.7 * SIZE, wide)
+    y = _colour_bar(page, chart, PANEL, top - 0.7 * SIZE, wide)
     left = PANEL + 62
     y += 3.2 * SIZE
     page.word("root mean square norm by lag t − k", left, y - 0.9 * SIZE, style="quiet")
@@ -142,17 +151,17 @@ def _panels(page: Page, chart: Triangle, top: float) -> float:
     return _shares(page, chart, left, y, page.wide - EDGE - left, 120.0)
 
 
-def _colour_bar(page: Page, chart: Triangle, y: float, wide: float) -> float:
-    page.word("norm of one contribution", PANEL, y, style="quiet")
+def _colour_bar(page: Page, chart: Triangle, left: float, y: float, wide: float) -> float:
+    page.word("norm of one contribution", left, y, style="quiet")
     y += 0.6 * SIZE
     pieces, high = 60, 16.0
     for piece in range(pieces):
-        spot = Spot(PANEL + (piece + 0.5) * wide / pieces, y + high / 2, wide / pieces + 0.6, high)
+        spot = Spot(left + (piece + 0.5) * wide / pieces, y + high / 2, wide / pieces + 0.6, high)
         page.add(Rect("heat", spot, fill=cividis((piece + 0.5) / pieces)))
     y += high
     span = chart.high - chart.low
     for power in range(chart.low, chart.high + 1, max(1, -(-span // 6))):
-        x = PANEL + wide * (power - chart.low) / span
+        x = left + wide * (power - chart.low) / span
         page.add(axis(x, y, x, y + 5))
         anchor = "start" if power == chart.low else "end" if power == chart.high else "middle"
         page.word(_power(power), x, y + 1.4 * SIZE, anchor, "quiet")
@@ -206,8 +215,9 @@ def _lag_numbers(page: Page, chart: Triangle, x0: float, y: float, step: float) 
 
 def _shares(page: Page, chart: Triangle, x0: float, y0: float, wide: float, high: float) -> float:
     values = [lag.share for lag in chart.lags if math.isfinite(lag.share)] or [0.0]
-    scale = _unit(values, high - 18)
-    zero, step = y0 + 16 + scale * max(0.0, *values), wide / max(len(chart.lags), 1)
+    least, most = span(values)
+    scale = _unit(least, most, high - 18)
+    zero, step = y0 + 16 + scale * most, wide / max(len(chart.lags), 1)
     size = fitting([number(value) for value in values], step - 4)
     for place, lag in enumerate(chart.lags):
         if math.isfinite(lag.share):
@@ -218,10 +228,10 @@ def _shares(page: Page, chart: Triangle, x0: float, y0: float, wide: float, high
                 above = zero - scale * max(lag.share, 0.0) - 4
                 page.word(number(lag.share), x, above, "middle", "quiet", size)
     page.add(axis(x0, zero, x0 + wide, zero))
-    return _lag_numbers(page, chart, x0, zero - scale * min(0.0, *values), step)
+    return _lag_numbers(page, chart, x0, zero - scale * least, step)
 
 
-def _legend(chart: Triangle) -> list[tuple[Item, float, str | Rich]]:
+def _legend(chart: Triangle, fitted: bool) -> list[tuple[Item, float, str | Rich]]:
     square = Spot(9, 0, 18, 14)
     values = [value for row in chart.norms for value in row]
     numbers = [value for value in values if value is not None]
@@ -229,7 +239,7 @@ def _legend(chart: Triangle) -> list[tuple[Item, float, str | Rich]]:
     found: list[tuple[Item, float, str | Rich]] = [(Rect("pos", square), 18, "share")]
     if any(share < 0 for share in shares):
         found.append((Rect("neg", square), 18, "negative share: it cancels others"))
-    if chart.fit is not None:
+    if chart.fit is not None and fitted:
         meaning = f"fit: × {number(10**chart.fit.slope)} a lag"
         if 0 < chart.fit.half_life < math.inf:
             meaning += f", half-life {number(chart.fit.half_life)} steps"
