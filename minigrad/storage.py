@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import struct
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -77,13 +77,15 @@ def save(path: str | os.PathLike[str], outputs: Node | Sequence[Node]) -> None:
 def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A binary file that becomes `path` when the block ends well, and leaves no trace when it does not."""
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with unfinished.open("xb") as file:
             yield file
-        Path(temporary).replace(target)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
