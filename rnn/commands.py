@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,49 @@ TEXT_DEFAULTS: dict[str, Any] = {
 
 class Misuse(Exception):
     """Wrong use, said in one sentence."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of `minigrad train`: what was asked for, where the run is kept, and what was kept there before."""
+
+    options: argparse.Namespace
+    path: Path | None
+    saved: Checkpoint | None
+
+    def settings(self, defaults: dict[str, Any]) -> dict[str, Any]:
+        """What was asked for, else what was kept, else the defaults. Only steps and lr may change on the way."""
+        kept = {} if self.saved is None else self.saved.header.get("settings", {})
+        settings = {}
+        for name, default in defaults.items():
+            asked = getattr(self.options, name, None)
+            if asked is not None and name in kept and kept[name] != asked and name not in ("steps", "lr"):
+                raise Misuse(f"--{name} {asked} does not fit the checkpoint, which was made with {kept[name]}")
+            settings[name] = asked if asked is not None else kept.get(name, default)
+        return settings
+
+    def train(self, learner: Learner, optimiser: Optimiser, clip: float, header: dict[str, Any]) -> Training:
+        """Train as the header's settings say, telling how it goes."""
+        steps = header["settings"]["steps"]
+        if self.saved is not None and self.saved.header["step"] >= steps:
+            _say(f"{self.path} is at step {self.saved.header['step']} already; give a larger --steps N to go on")
+        run = train(
+            learner,
+            optimiser,
+            steps,
+            rng=header["settings"]["seed"],
+            clip=clip,
+            every=self.options.every,
+            checkpoint=self.path,
+            header=header,
+            resume=self.saved is not None,
+            report=_report(learner),
+        )
+        if run.interrupted:
+            kept = f" --checkpoint {self.path}" if self.options.checkpoint is not None else ""
+            again = f"; go on with: minigrad train {self.options.what} --resume{kept}" if self.path is not None else ""
+            _say(f"stopped at step {run.step} of {steps}{again}")
+        return run
 
 
 def train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,10 +138,7 @@ def run_train(options: argparse.Namespace) -> int:
         raise Misuse(f"there is no checkpoint {path} to go on from" if path else "--resume needs --checkpoint FILE")
     try:
         saved = read_checkpoint(path) if options.resume and path is not None else None
-        if options.what in TASKS:
-            _train_task(options, path, saved)
-        else:
-            _train_text(options, path, saved)
+        (_train_task if options.what in TASKS else _train_text)(Job(options, path, saved))
     except (CheckpointError, TrainingError, OSError) as error:
         _complain("train", error)
         return 1
@@ -146,22 +187,20 @@ def _checkpoint_path(options: argparse.Namespace) -> Path | None:
     return None if options.what in TASKS else Path(Path(options.what).stem + ".npz")
 
 
-def _train_task(options: argparse.Namespace, path: Path | None, saved: Checkpoint | None) -> None:
+def _train_task(job: Job) -> None:
+    options, saved = job.options, job.saved
     for name in ("hidden", "layers", "dropout", "window", "batch"):
         if getattr(options, name) is not None:
             raise Misuse(f"--{name} is for texts; the task {options.what} fixes its own")
-    settings = _settings(options, saved, {"cell": None, "seed": 0, "lr": None, "steps": None})
+    settings = job.settings({"cell": None, "seed": 0, "lr": None, "steps": TASKS[options.what].steps})
     if saved is not None and saved.header.get("task") != options.what:
-        raise CheckpointError(f"{path} is a run of {saved.header.get('task')}, not of {options.what}")
+        raise CheckpointError(f"{job.path} is a run of {saved.header.get('task')}, not of {options.what}")
     task = _made_task(options.what, settings)
     start, what = task.baseline()
     _say(f"{options.what}: {task.summary}. {task.metric}: {task.score():.4g} now, to beat {start:.4g} ({what})")
     optimiser = task.optimiser()
     optimiser.lr = settings["lr"] or optimiser.lr
-    steps = options.steps if options.steps is not None else settings["steps"] or task.steps
-    header = {"task": options.what, "settings": {**settings, "steps": steps}}
-    done = None if saved is None else saved.header["step"]
-    _trained(task, optimiser, steps, task.clip, options, path, header, done)
+    job.train(task, optimiser, task.clip, {"task": options.what, "settings": settings})
     score = task.score()
     beaten = score > start if task.larger_is_better else score < start
     verdict = "beats" if beaten else "does not beat"
@@ -177,7 +216,8 @@ def _made_task(name: str, settings: dict[str, Any]) -> Task:
     return TASKS[name](settings["seed"], **more)
 
 
-def _train_text(options: argparse.Namespace, path: Path | None, saved: Checkpoint | None) -> None:
+def _train_text(job: Job) -> None:
+    options, path, saved = job.options, job.path, job.saved
     text = read_text(Path(options.what))
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
     if saved is not None and saved.header.get("text") != digest:
@@ -185,7 +225,7 @@ def _train_text(options: argparse.Namespace, path: Path | None, saved: Checkpoin
             f"{path} is not a run over the text in {options.what}; the text must be the same to go on"
         )
     text, characters = common_characters(text, MOST_CHARACTERS)
-    settings = _settings(options, saved, TEXT_DEFAULTS | {"seed": 0})
+    settings = job.settings(TEXT_DEFAULTS | {"seed": 0})
     model = _made_model(characters, settings)
     aside = HELD_OUT if len(text) >= 10 * HELD_OUT else 0
     learner = CharacterLearner(
@@ -203,8 +243,7 @@ def _train_text(options: argparse.Namespace, path: Path | None, saved: Checkpoin
     _say(f"the best weights are those with the lowest loss {judged}")
     optimiser = Adam(model.parameters, settings["lr"])
     header = {"task": "text", "text": digest, "characters": characters, "settings": settings}
-    done = None if saved is None else saved.header["step"]
-    run = _trained(learner, optimiser, settings["steps"], settings["clip"], options, path, header, done)
+    run = job.train(learner, optimiser, settings["clip"], header)
     reached = f"loss {run.best_loss:.3f} nats a character at best; " if run.losses else ""
     _say(f"{reached}write with: minigrad sample {path}")
 
@@ -215,18 +254,6 @@ def _made_model(characters: str, settings: dict[str, Any]) -> CharacterModel:
         return CharacterModel(characters, **{name: settings[name] for name in names})
     except ValueError as error:
         raise Misuse(str(error)) from error
-
-
-def _settings(options: argparse.Namespace, saved: Checkpoint | None, defaults: dict[str, Any]) -> dict[str, Any]:
-    """What was asked for, else what the checkpoint says, else the defaults. Only steps and lr may change on the way."""
-    kept = {} if saved is None else saved.header.get("settings", {})
-    settings = {}
-    for name, default in defaults.items():
-        asked = getattr(options, name, None)
-        if asked is not None and name in kept and kept[name] != asked and name not in ("steps", "lr"):
-            raise Misuse(f"--{name} {asked} does not fit the checkpoint, which was made with {kept[name]}")
-        settings[name] = asked if asked is not None else kept.get(name, default)
-    return settings
 
 
 def _rebuilt(saved: Checkpoint, *, last: bool) -> Learner:
@@ -247,36 +274,6 @@ def _fresh(saved: Checkpoint) -> Learner:
         return _made_task(name, settings)
     characters = saved.header["characters"]
     return CharacterLearner(_made_model(characters, settings), characters * 2, window=1, batch=1)
-
-
-def _trained(
-    learner: Learner,
-    optimiser: Optimiser,
-    steps: int,
-    clip: float,
-    options: argparse.Namespace,
-    path: Path | None,
-    header: dict[str, Any],
-    done: int | None,
-) -> Training:
-    run = train(
-        learner,
-        optimiser,
-        steps,
-        rng=header["settings"]["seed"],
-        clip=clip,
-        every=options.every,
-        checkpoint=path,
-        header=header,
-        resume=options.resume,
-        report=_report(learner),
-    )
-    if done is not None and done >= steps:
-        _say(f"{path} is at step {done} already; give a larger --steps N to go on")
-    if run.interrupted:
-        kept = f"; go on with: minigrad train {options.what} --resume" if path is not None else ""
-        _say(f"stopped at step {run.step} of {steps}{kept}")
-    return run
 
 
 def _report(learner: Learner) -> Callable[[Training], None]:
