@@ -177,16 +177,17 @@ def _sentence(flow: Flow, label: Rich, stages: tuple[Stage, ...], bands: tuple[B
     if not 0 < total < math.inf:
         return (*words, Run("Shares of it are not defined, so nothing flows."))
     across = sum(band.share for band in bands)
-    if len(lanes) > 1 and across > 0:
-        parts = []
-        for lane in lanes:
-            carried = sum(band.share for band in bands if band.lane == lane.key)
-            parts.append([Run(f"{number(100 * carried / across)} % on "), *lane.label, Run(", ")])
+    carried = {lane.key: sum(band.share for band in bands if band.lane == lane.key) for lane in lanes}
+    if len(lanes) > 1 and across > 0 and min(carried.values()) >= 0:
         words.append(Run("Of what passes from step to step, "))
-        words += [run for part in parts for run in part][:-1]
+        for place, lane in enumerate(lanes):
+            words.append(Run(f"{', ' if place else ''}{number(100 * carried[lane.key] / across)} % on "))
+            words += lane.label
         words.append(Run(". "))
-    if len(stages) > 1 and stages[-1].last - stages[0].first + 1 == len(stages):
+    if across > 0 and stages[-1].last - stages[0].first + 1 == len(stages):
         words.append(Run(f"Weighted by share, a path runs over {number(across)} steps."))
+    if across < 0:
+        words.append(Run("What passes from step to step works against the rest: its shares sum to less than 0."))
     return tuple(words)
 
 

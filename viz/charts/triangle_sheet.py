@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..colour import cividis, ink_on
 from ..ink import Circle, Group, Item, Rect, Sheet, line
@@ -11,9 +11,9 @@ from ..layout.picture import EDGE
 from ..layout.routes import Point
 from ..layout.spot import Spot
 from ..layout.stamp import Word
-from ..words import Rich, Run, number, plain
+from ..words import Rich, Run, number
 from .page import SIZE, Page, axis, bar, between, fitting, ticks
-from .triangle import Fit, Triangle, span
+from .triangle import Fit, Lag, Triangle, span
 
 SIDE = 468.0
 LEFT = EDGE + 58.0
@@ -45,7 +45,21 @@ def lay(chart: Triangle, wide: float) -> Sheet:
     if chart.block > 1:
         size = f"{chart.block} × {chart.block}"
         notes.append((Run(f"Each square stands for {size} contributions and has the colour of the largest."),))
+    unseen = len(chart.lags) - len(_visible(chart))
+    if full and unseen:
+        beyond = (Run(f"By lag, the last {unseen} are not shown: their norms are below "), *_power(chart.low))
+        notes.append((*beyond, Run(" and their shares below 10"), Run("−9", "sup"), Run(".")))
     return page.close(*notes)
+
+
+def _visible(chart: Triangle) -> Sequence[Lag]:
+    """Return the lags up to the last one with a norm on the scale, or with a share worth a bar."""
+    seen = [
+        place
+        for place, lag in enumerate(chart.lags)
+        if not 0 <= lag.norm < 10.0**chart.low or not abs(lag.share) < 1e-9
+    ]
+    return chart.lags[: seen[-1] + 1] if seen else chart.lags
 
 
 def _squares(page: Page, chart: Triangle, top: float, cell: float) -> None:
@@ -84,8 +98,10 @@ def _scaled(chart: Triangle, value: float) -> bool:
 def _square(chart: Triangle, value: float, spot: Spot) -> Rect:
     if _scaled(chart, value):
         return Rect("heat", spot, fill=cividis(_fraction(chart, value)))
+    if 0 < value < math.inf:
+        return Rect("faint", spot)
     inner = Spot(spot.x, spot.y, max(spot.w - 3, 0.6 * spot.w), max(spot.h - 3, 0.6 * spot.h))
-    return Rect("none" if value == 0 else "nonum" if not math.isfinite(value) else "faint", inner)
+    return Rect("none" if value == 0 else "nonum", inner)
 
 
 def _rows(page: Page, chart: Triangle, top: float, cell: float) -> None:
@@ -174,7 +190,7 @@ def _power(power: int) -> Rich:
 
 def _norms(page: Page, chart: Triangle, x0: float, y0: float, wide: float, high: float) -> float:
     """Draw the norm of each lag as a dot on a log axis, with the fitted line, and return where it ends."""
-    span, lags = chart.high - chart.low, chart.lags
+    span, lags = chart.high - chart.low, _visible(chart)
     for power in range(chart.low, chart.high + 1, max(1, -(-span // 4))):
         y = y0 + high * (chart.high - power) / span
         page.add(line("grid", ((x0, y), (x0 + wide, y))))
@@ -196,7 +212,7 @@ def _norms(page: Page, chart: Triangle, x0: float, y0: float, wide: float, high:
 
 
 def _fitted(page: Page, chart: Triangle, fit: Fit, place: Callable[[float, float], Point]) -> None:
-    first, last = chart.lags[0].lag, chart.lags[-1].lag
+    first, last = _visible(chart)[0].lag, _visible(chart)[-1].lag
     ends = [(lag, fit.start + fit.slope * lag) for lag in (first, last)]
     cut = [
         (lag + (min(max(power, chart.low), chart.high) - power) / fit.slope if fit.slope else lag, power)
@@ -208,18 +224,20 @@ def _fitted(page: Page, chart: Triangle, fit: Fit, place: Callable[[float, float
 
 
 def _lag_numbers(page: Page, chart: Triangle, x0: float, y: float, step: float) -> float:
-    for place in ticks(len(chart.lags), len(chart.lags) * step, first=0):
-        page.word(str(chart.lags[place].lag), x0 + (place + 0.5) * step, y + 1.25 * SIZE, "middle", "quiet")
+    lags = _visible(chart)
+    for place in ticks(len(lags), len(lags) * step, first=0):
+        page.word(str(lags[place].lag), x0 + (place + 0.5) * step, y + 1.25 * SIZE, "middle", "quiet")
     return y + 1.25 * SIZE
 
 
 def _shares(page: Page, chart: Triangle, x0: float, y0: float, wide: float, high: float) -> float:
-    values = [lag.share for lag in chart.lags if math.isfinite(lag.share)] or [0.0]
+    lags = _visible(chart)
+    values = [lag.share for lag in lags if math.isfinite(lag.share)] or [0.0]
     least, most = span(values)
     scale = _unit(least, most, high - 18)
-    zero, step = y0 + 16 + scale * most, wide / max(len(chart.lags), 1)
+    zero, step = y0 + 16 + scale * most, wide / max(len(lags), 1)
     size = fitting([number(value) for value in values], step - 4)
-    for place, lag in enumerate(chart.lags):
+    for place, lag in enumerate(lags):
         if math.isfinite(lag.share):
             x = x0 + (place + 0.5) * step
             spot = between(x - 0.36 * step, x + 0.36 * step, zero, zero - scale * lag.share)
@@ -247,7 +265,7 @@ def _legend(chart: Triangle, fitted: bool) -> list[tuple[Item, float, str | Rich
     if any(value == 0 for value in numbers):
         found.append((Rect("none", square), 18, "exactly 0"))
     if any(0 < value < math.inf and not _scaled(chart, value) for value in numbers):
-        found.append((Rect("faint", square), 18, f"below {plain(_power(chart.low)).replace('^', '')}"))
+        found.append((Rect("faint", square), 18, (Run("below "), *_power(chart.low))))
     if not all(math.isfinite(value) for value in numbers):
         found.append((Rect("nonum", square), 18, "NaN or ∞"))
     if any(value is None for value in values):
