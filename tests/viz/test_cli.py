@@ -42,6 +42,32 @@ def test_draws_and_proves(cell, level, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_inspect_writes_a_page_and_opens_it(tmp_path, capsys, monkeypatch):
+    shown = []
+    monkeypatch.setattr(cli.webbrowser, "open", lambda url: shown.append(url) or True)
+    target = tmp_path / "x.html"
+    assert main(["inspect", "lstm", "--text", "hi!", "-o", str(target), "--open"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(f'{target}: LSTM, hidden size 8, 2 steps, reading "hi" and predicting "i!".\nProof: 3 ')
+    assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert shown == [target.as_uri()]
+    assert "cli.py" not in target.read_text(encoding="utf-8")
+
+
+def test_inspect_says_where_no_browser_is(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cli.webbrowser, "open", lambda url: False)
+    target = tmp_path / "x.html"
+    assert main(["inspect", "rnn", "--steps", "2", "-o", str(target), "--open"]) == 1
+    assert capsys.readouterr().err == f"minigrad: found no browser; open {target} in one\n"
+    assert target.exists()
+
+
+def test_inspect_refuses_what_is_no_page(capsys):
+    assert "must end in one of .html" in refused(capsys, "inspect", "rnn", "-o", "x.svg")
+    assert "--open needs a file" in refused(capsys, "inspect", "rnn", "-o", "-", "--open")
+
+
 def test_same_seed_same_bytes_other_seed_other_numbers(tmp_path):
     shown = []
     for seed in ("3", "3", "4"):

@@ -77,6 +77,7 @@ def tell(shown: View, numbers: Mapping[Node, int], found: Light | None) -> Json:
     """Return what the page needs to know of `shown`, nodes by their `numbers`."""
     shares = {} if found is None else found.flow.edge_shares
     scene, picture = shown.scene, shown.figure.picture
+    scale = scene.scale
     spots = {box.id: spot for box, spot in picture.body.boxes}
     cells = {(cell.key, cell.column): place for place, cell in enumerate(scene.cells)}
     places = {box.id: place for place, box in enumerate(scene.boxes)}
@@ -104,12 +105,12 @@ def tell(shown: View, numbers: Mapping[Node, int], found: Light | None) -> Json:
         for item, spot in picture.dock
     ]
     edges = [
-        {"from": places[edge.source], "to": places[edge.target], **_flow(shown.uses[edge.id], shares, edge.mark)}
+        {"from": places[edge.source], "to": places[edge.target], **_flow(shown.uses[edge.id], shares, edge.mark, scale)}
         for edge in scene.edges
     ]
     docked = {item.id: len(scene.boxes) + place for place, item in enumerate(scene.dock)}
     tags = [
-        {"box": place, "dock": docked[tag.parameter], **_flow(shown.uses[tag.id], shares, None)}
+        {"box": place, "dock": docked[tag.parameter], **_flow(shown.uses[tag.id], shares, None, scale)}
         for place, tag in shown.tags()
     ]
     if found is not None:
@@ -194,10 +195,13 @@ def _sparse(uses: Sequence[Cells], steps: int) -> list[Json]:
     return [part for (t, k), share in sorted(sums.items()) for part in (t * steps + k, digits(share))]
 
 
-def _flow(uses: Sequence[Use], shares: Mapping[Use, float], found: Mark | None) -> Json:
+def _flow(uses: Sequence[Use], shares: Mapping[Use, float], found: Mark | None, scale: Scale) -> Json:
     told: dict[str, Json] = {}
     if found is not None:
         told = {"state": found.state, "norm": digits(found.norm), "gain": digits(found.gain)}
+    if found is not None and found.state == "measured":
+        told["width"] = round(scale.width(found.norm), 1)
+        told["style"] = "below" if scale.below(found.norm) else f"g{found.bin}"
     on_path = [shares[use] for use in uses if use in shares]
     if on_path:
         told["share"] = digits(sum(on_path))
@@ -209,6 +213,7 @@ def _cells(shown: View, owner: Mapping[str, int], spots: Mapping[str, Spot]) -> 
     inside: dict[int, list[str]] = {}
     for identity, place in owner.items():
         inside.setdefault(place, []).append(identity)
+    timeline = shown.study.timeline
     told = []
     for place, cell in enumerate(shown.scene.cells):
         boxes = inside.get(place, [])
@@ -222,7 +227,7 @@ def _cells(shown: View, owner: Mapping[str, int], spots: Mapping[str, Spot]) -> 
                 "t": plain(shown.scene.columns[cell.column].header),
                 "spot": corners(spot),
                 "framed": cell.id in frames,
-                "steps": len([t for t in shown.study.timeline.steps if t >= 0]),
+                "steps": len([t for t in timeline.steps if t >= 0 and t != timeline.end]),
                 "operations": len(nodes),
             }
         )
@@ -260,12 +265,7 @@ def _bundles(shown: View, places: Mapping[str, int], owner: Mapping[str, int], s
 def _bundle(shown: View, edges: Sequence[Edge], shares: Mapping[Use, float], scale: Scale) -> Json:
     uses = list(dict.fromkeys(use for edge in edges for use in shown.uses[edge.id]))
     found = edges[0].mark if len(edges) == 1 else _summed(uses, shown.study)
-    told = _flow(uses, shares, found)
-    told["edges"] = len(edges)
-    if found is not None and found.state == "measured":
-        told["width"] = round(scale.width(found.norm), 1)
-        told["style"] = "below" if scale.below(found.norm) else f"g{found.bin}"
-    return told
+    return {**_flow(uses, shares, found, scale), "edges": len(edges)}
 
 
 def _summed(uses: Sequence[Use], study: Study) -> Mark | None:

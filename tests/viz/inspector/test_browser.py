@@ -204,6 +204,25 @@ def test_closed_cells_stay_what_they_stand_for(page):
     assert page.locator("[data-shut].lit").count() == 2
 
 
+def test_a_closed_layer_below_keeps_its_line_to_the_layer_above(opened, tmp_path):
+    net = rnn.unroll(rnn.LSTM(2, 3, layers=2, rng=0), np.ones((2, 1, 2)))
+    page = opened(
+        viz.inspect(mg.ops.add_n(*[mg.sum(step.h * step.h).named("L") for step in net.steps])).save(tmp_path / "x.html")
+    )
+    page.click("#shut-all")
+    cells = [box.bounding_box() for box in page.locator("[data-view='0'] [data-shut]").all()]
+    drawn = page.locator("[data-view='0'] [data-edge]:not(.inside) > path.f").all()
+    assert len(cells) == 4
+    for line in drawn:
+        found = line.bounding_box()
+        middle = (found["x"] + found["width"] / 2, found["y"] + found["height"] / 2)
+        for cell in cells:
+            inside = (
+                cell["x"] < middle[0] < cell["x"] + cell["width"] and cell["y"] < middle[1] < cell["y"] + cell["height"]
+            )
+            assert not inside
+
+
 def test_search_finds_by_name_operation_and_line(page):
     data_ = data(page)
     view = data_["views"][0]

@@ -36,7 +36,7 @@ function redraw() {
   shown.edges.forEach((edge, place) => {
     const start = standsFor(edge.from);
     const end = standsFor(edge.to);
-    const whole = start === String(edge.from) && end === String(edge.to);
+    const whole = start === String(edge.from) && end === String(edge.to) && !(edge.starts >= 0 && hiddenBox(edge.starts));
     edges[place]?.classList.toggle("inside", !whole);
     if (whole || start === end) return;
     const key = `${start}>${end}`;
@@ -76,7 +76,7 @@ function closedCell(cell, shown) {
   const { name, t, title, spot: [x, y, wide, high], operations, steps } = shown.cells[cell];
   const about = `${title}, closed: ${operations} operations${steps > 1 ? `, the same weights at ${steps} steps` : ""}`;
   const middle = x + wide / 2;
-  const small = Math.min(wide, 150) / 11;
+  const small = Math.min(wide, 165) / 11;
   const line = (text, dy, size, style) =>
     drawn("text", { x: middle, y: y + high / 2 + dy, "font-size": size, class: `m ${style}` }, text);
   return drawn("g", { class: "shut", "data-shut": cell, "data-about": about, tabindex: 0, role: "button", "aria-label": `${about}. Press Enter to open.` },
@@ -92,15 +92,16 @@ function bundle(key, shown) {
   const [start, end] = key.split(">");
   const box = (name) => (name[0] === "c" ? shown.cells[name.slice(1)].spot : shown.boxes[name].spot);
   const points = route(box(start), box(end));
-  const { style, width, edges, norm, gain, share, state: kind } = shown.bundles[key] ?? {};
+  const own = shown.edges.find((edge) => `${edge.from}>${edge.to}` === key);
+  const { style, width, edges, norm, gain, share, state: kind } = shown.bundles[key] ?? own;
   const about = `${edges ?? 1} edge${edges > 1 ? "s" : ""}` + (norm === undefined ? "" : `; gradient ${number(norm)} comes back, gain ${number(gain)}`);
   const group = drawn("g", { "data-about": about, class: "bundle" });
-  const forward = shifted(points, -3);
+  const forward = beside(points, -3);
   const far = Math.hypot(points[0][0] - points.at(-1)[0], points[0][1] - points.at(-1)[1]);
   group.append(drawn("path", { class: "f", d: path(forward) }), arrow(forward, "fh", Math.min(7, far / 2)));
   if (share !== undefined) group.dataset.share = share;
   if (kind === undefined) return group;
-  const back = shifted(points, 4).reverse();
+  const back = beside(points, 4).reverse();
   const known = { zero: "zero", structural: "hollow", nonfinite: "nan", cut: "cut" }[kind] ?? style;
   const size = Math.min(Math.max(7, (width ?? 1) * 2), far * 0.7);
   const short = [...back.slice(0, -1), toward(back.at(-2), back.at(-1), size * 0.8)];
@@ -109,28 +110,40 @@ function bundle(key, shown) {
   return group;
 }
 
-function route([ax, ay, aw, ah], [bx, by, bw, bh]) {
-  const clamp = (at, from, size) => Math.min(Math.max(at, from + 12), from + size - 12);
-  const mid = [ax + aw / 2, ay + ah / 2, bx + bw / 2, by + bh / 2];
-  const small = aw * ah < bw * bh;
-  const y = small ? clamp(mid[1], by, bh) : clamp(mid[3], ay, ah);
-  if (small ? y === mid[1] : y === mid[3]) {
-    return ax + aw <= bx ? [[ax + aw, y], [bx, y]] : ax >= bx + bw ? [[ax, y], [bx + bw, y]] : upright();
-  }
-  const x = small ? clamp(mid[0], bx, bw) : clamp(mid[2], ax, aw);
-  if (small ? x === mid[0] : x === mid[2]) return upright(x);
-  // One corner: leave sideways, arrive from below or above.
-  const from = mid[2] > mid[0] ? ax + aw : ax;
-  return [[from, mid[1]], [mid[2], mid[1]], [mid[2], mid[1] > mid[3] ? by + bh : by]];
-  function upright(at = mid[0]) {
-    return mid[1] > mid[3] ? [[at, ay], [at, by + bh]] : [[at, ay + ah], [at, by]];
-  }
+// Straight where the two face each other; else with a bend right before the closed cell, clear of other boxes.
+function route(start, end) {
+  const [from, to] = [sides(start), sides(end)];
+  const cell = start[2] * start[3] > end[2] * end[3] ? from : to;
+  const other = cell === from ? to : from;
+  const beside = other.right <= cell.left || other.left >= cell.right;
+  const along = beside ? clamp(other.y, cell.top, cell.bottom) : clamp(other.x, cell.left, cell.right);
+  const right = other.left >= cell.right;
+  const below = other.top >= cell.bottom;
+  const edge = beside ? (right ? cell.right : cell.left) : below ? cell.bottom : cell.top;
+  const bend = edge + ((beside ? right : below) ? BEND : -BEND);
+  const near = beside ? (right ? other.left : other.right) : below ? other.top : other.bottom;
+  const across = beside ? other.y : other.x;
+  const points = across === along ? [[near, across], [edge, along]] : [[near, across], [bend, across], [bend, along], [edge, along]];
+  const turned = beside ? points : points.map(([first, second]) => [second, first]);
+  return cell === from ? turned.reverse() : turned;
 }
 
-function shifted(points, by) {
-  const [[ax, ay], [bx, by2]] = points;
-  const level = Math.abs(ay - by2) < Math.abs(ax - bx);
-  return points.map(([x, y]) => (points.length > 2 ? [x + by, y + by] : level ? [x, y + by] : [x + by, y]));
+const BEND = 16;
+const clamp = (at, low, high) => Math.min(Math.max(at, low + 14), high - 14);
+const sides = ([left, top, wide, high]) => ({ left, top, right: left + wide, bottom: top + high, x: left + wide / 2, y: top + high / 2 });
+
+// The same line beside itself: every corner moves along both of its stretches' normals.
+function beside(points, by) {
+  const normal = ([ax, ay], [bx, by2]) => {
+    const far = Math.hypot(bx - ax, by2 - ay) || 1;
+    return [(-(by2 - ay) / far) * by, ((bx - ax) / far) * by];
+  };
+  return points.map(([x, y], place) => {
+    const before = place ? normal(points[place - 1], points[place]) : [0, 0];
+    const after = place < points.length - 1 ? normal(points[place], points[place + 1]) : [0, 0];
+    const same = place && place < points.length - 1 && before[0] * after[0] + before[1] * after[1] > by * by * 0.99;
+    return same ? [x + before[0], y + before[1]] : [x + before[0] + after[0], y + before[1] + after[1]];
+  });
 }
 
 const path = (points) => `M${points.map(([x, y]) => `${Math.round(x * 10) / 10},${Math.round(y * 10) / 10}`).join("L")}`;

@@ -46,8 +46,8 @@ function boxDetails(box, tag) {
 
 function heading(node, label, t) {
   const named = node.called !== undefined;
-  const words = named ? rich(node.name) : [label];
-  return element("h2", {}, ...words, node.computes ? " = " : "", ...rich(node.computes), t ? element("small", {}, ` ${t}`) : "");
+  const words = named ? rich(node.name) : node.computes ? [] : [label];
+  return element("h2", {}, ...words, named && node.computes ? " = " : "", ...rich(node.computes), t ? element("small", {}, ` ${t}`) : "");
 }
 
 function nodeDetails(node) {

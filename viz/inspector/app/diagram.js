@@ -19,7 +19,7 @@ const parts = data.views.map((shown, place) => {
 const here = () => parts[state.view];
 
 function startDiagram(stage) {
-  for (const { root, boxes, edges, tags, cells } of parts) {
+  for (const [shown, { root, boxes, edges, tags, cells }] of parts.entries()) {
     camera.whole.push(root.getAttribute("viewBox").split(" ").map(Number));
     camera.box.push(camera.whole.at(-1));
     root.setAttribute("preserveAspectRatio", "xMidYMid meet");
@@ -32,6 +32,7 @@ function startDiagram(stage) {
       title.remove();
     }
     for (const edge of edges) widen(edge);
+    findStarts(edges, data.views[shown]);
     // Words beside a box go where the box goes.
     for (const words of root.querySelectorAll("[data-words]")) boxes[words.dataset.words].append(words);
   }
@@ -42,6 +43,19 @@ function startDiagram(stage) {
   stage.addEventListener("focusin", (event) => {
     const box = event.target.dataset?.box;
     if (box !== undefined && Number(box) !== state.box) choose(Number(box));
+  });
+}
+
+// Some lines are drawn from the box that makes a state, not from the state: they hide with that box.
+function findStarts(edges, { boxes, edges: told }) {
+  const holds = (box, { x, y }) => {
+    const [left, top, wide, high] = boxes[box].spot;
+    return x > left - 8 && x < left + wide + 8 && y > top - 8 && y < top + high + 8;
+  };
+  edges.forEach((edge, place) => {
+    const line = edge.querySelector("path.f");
+    const at = line?.getPointAtLength(0);
+    if (at && !holds(told[place].from, at)) told[place].starts = boxes.findIndex((_, box) => holds(box, at));
   });
 }
 

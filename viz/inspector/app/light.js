@@ -72,7 +72,7 @@ function triangle({ norm, share, present, lit: offered }) {
       if (offered) lightsUp(button, () => lightCell(t, k));
       return element("td", {}, button);
     })));
-  const head = element("tr", {}, element("th", { scope: "col" }, "t \\ k"), ...norm[0].map((_, k) => element("th", { scope: "col" }, wide || k % 5 === 4 ? `${k + 1}` : "")));
+  const head = element("tr", {}, element("th", { scope: "col" }, "t\u2009\\\u2009k"), ...norm[0].map((_, k) => element("th", { scope: "col" }, wide || k % 5 === 4 ? `${k + 1}` : "")));
   return [element("section", {}, element("h3", {}, "By loss t and use k"),
     element("div", { class: "wide" }, element("table", { class: "triangle" }, element("thead", {}, head), element("tbody", {}, ...rows))),
     element("p", { class: "quiet" }, `Numbers are shares in %; shade is the norm on a log scale, from ${number(10 ** low)} (dark) to ${number(10 ** high)} (light).` + (offered ? "" : " Too many steps to light single cells.")))];
@@ -142,7 +142,7 @@ function litShare(group) {
 
 function shine(light) {
   for (const { root } of parts) {
-    root.classList.toggle("lighting", Boolean(light));
+    root.classList.toggle("lighting", Boolean(light?.edges.size));
     for (const old of root.querySelectorAll(".lit")) old.classList.remove("lit", "minus");
   }
   lit = light && light.view !== state.view ? light.again() : light;
@@ -189,5 +189,5 @@ function glow(group, share, largest) {
 function now() {
   const line = byId("now");
   line.classList.toggle("on", Boolean(lit));
-  line.replaceChildren(...(lit ? [...lit.words.map((part) => part.cloneNode?.(true) ?? part), `: share ${percent(lit.share)}, ${lit.edges.size} edges lit`] : []));
+  line.replaceChildren(...(lit ? [...lit.words.map((part) => part.cloneNode?.(true) ?? part), `: share ${percent(lit.share)}, ${lit.edges.size ? `${lit.edges.size} edges lit` : "in steps that are not shown"}`] : []));
 }

@@ -60,15 +60,15 @@ function caption(last, whole) {
     return [...start, ...name, ...(node.computes ? [" = ", ...rich(node.computes)] : []), value ? ` · value${value}` : ""];
   }
   const sent = view().edges.filter((edge) => edge.to === last.box && edge.state !== undefined);
-  const parts = sent.slice(0, 4).map((edge) => `${number(edge.norm)} to ${named(edge.from)}`);
+  const parts = sent.slice(0, 4).flatMap((edge, place) => [`${place ? ", " : ""}${number(edge.norm)} to `, ...named(edge.from)]);
   const arrived = node.adjoint ? [`|∂L/∂`, ...name, `| = ${number(node.adjoint.norm ?? Math.abs(node.adjoint.first[0]))}`] : [...name];
-  return [...start, ...arrived, parts.length ? ` · sends back ${parts.join(", ")}` : ""];
+  return [...start, ...arrived, ...(parts.length ? [" · sends back ", ...parts] : [])];
 }
 
 function named(box) {
   const { nodes, label } = view().boxes[box];
   const node = data.nodes[nodes.at(-1)];
-  return node.called === undefined ? label : plain(node.name);
+  return node.called === undefined ? [label] : rich(node.name);
 }
 
 function play() {
