@@ -19,6 +19,7 @@ from typing import NoReturn, TextIO
 
 import minigrad
 import rnn
+from minigrad import check as checking
 from rnn import commands as training
 
 from .drawing import figure_of, study
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except (Refusal, training.Misuse) as refusal:
+    except (Refusal, checking.Misuse, training.Misuse) as refusal:
         _say(f"minigrad: {refusal}", sys.stderr)
         return 2
     except MissingExtra as missing:
@@ -300,4 +301,5 @@ COMMANDS = {
         "train a task, or a character model on your own text", training.train_arguments, training.run_train
     ),
     "sample": Command("write text with a trained model", training.sample_arguments, training.run_sample),
+    "check": Command("check the gradient of a function of your own", checking.check_arguments, checking.run_check),
 }
