@@ -27,6 +27,8 @@ Gradients = list[Any]
 # 4096 units in the last place: 9e-13 in float64, 5e-4 in float32.
 ROUNDING = 4096
 MOST_ROWS = 64
+# How many times further apart than eight samples of their rounding two numbers may lie.
+_SCATTER = 32
 
 
 @dataclass
@@ -401,7 +403,7 @@ def compare(s: Subject, law: str, slot: int, got: Array, want: Array, weights: A
     if np.any(wrong):
         samples = [np.asarray(g[slot]) for g in _jittered(s, np.asarray(weights, dtype=s.value.dtype))]
         spread = np.max(samples, axis=0) - np.min(samples, axis=0)
-        wrong &= ~(np.abs(got - want) <= 8 * spread)
+        wrong &= ~(np.abs(got - want) <= _SCATTER * spread)
     for index in map(tuple, np.argwhere(wrong)):
         raise s.fail(law, element=_element(s, slot, index), got=got[index], expected=want[index], source=source)
 
@@ -414,7 +416,7 @@ def _explained(s: Subject, w: Array, v: Sequence[Any], got: float, want: float) 
     """Whether numbers that differ only in rounding scatter as widely as got and want lie apart."""
     values = [got, *(_dot(g, v) for g in _jittered(s, w))]
     spread = max(values) - min(values) if np.all(np.isfinite(values)) else 0.0
-    return abs(got - want) <= 8 * spread
+    return abs(got - want) <= _SCATTER * spread
 
 
 def _jittered(s: Subject, w: Array, size: float | None = None) -> Iterator[Gradients]:
