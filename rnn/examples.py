@@ -60,5 +60,5 @@ now.
 >>> float(f"{jacobian.bound:.5g}"), [float(f"{value:.5g}") for value in jacobian.singular_values[0, 0]]
 (10.025, [10.025, 0.024938])
 >>> jacobian.diagnosis().verdict, jacobian.diagnosis().cause, round(jacobian.half_life, 1)
-('vanishes', 'weights', 1.5)
+('vanishes', 'weights', 1.3)
 """

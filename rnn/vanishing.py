@@ -70,8 +70,8 @@ class Jacobians:
 
     @property
     def decades(self) -> float:
-        """How many powers of ten |d h_T / d h_k| gains a step back in time, fitted over all lags: negative where the
-        gradient vanishes, -inf where it is exactly 0 from some lag on."""
+        """How many powers of ten |d h_T / d h_k| gains a step back in time, fitted over the lags from 1 on: negative
+        where the gradient vanishes, -inf where it is exactly 0 from some lag on."""
         return _slope(self.log10_norm)
 
     @property
@@ -279,7 +279,9 @@ def _log10_gates(values: Array) -> Floats:
 
 
 def _slope(logs: Floats) -> float:
-    """The slope of the line through the logarithms by lag; -inf where the last of them is."""
+    """The slope of the line through the logarithms by lag, lag 0 apart where there are others to go by: the way from
+    one state to another is not like the way from a state to itself. -inf where the last of them is."""
+    logs = logs[1:] if len(logs) > 2 else logs
     if not np.isfinite(logs).all():
         return float(logs[-1]) if not np.isfinite(logs[-1]) else math.nan
     lags = np.arange(len(logs)) - (len(logs) - 1) / 2

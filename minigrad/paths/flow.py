@@ -117,6 +117,8 @@ class Flow:
         (4, 3)
         """
         if by is not None:
+            if not callable(by):
+                raise TypeError(f"count: by must be a function of a node that gives its label, got {type(by).__name__}")
             return count_in_quotient(self.paths, by)
         counts = self._swept(Count(), 1)
         return sum(counts.values())
@@ -237,7 +239,9 @@ class Flow:
         """
         if not isinstance(k, (int, np.integer)) or k < 0:
             raise ValueError(f"top: expects how many paths as a whole number of 0 or more, got {k!r}")
-        return best_first(self, int(k), budget)
+        if not isinstance(budget, (int, np.integer)) or budget < 1:
+            raise ValueError(f"top: expects a budget of 1 edge or more, got {budget!r}")
+        return best_first(self, int(k), int(budget))
 
     @cached_property
     def _values(self) -> dict[Node, Array]:

@@ -1,4 +1,4 @@
-"""The laws of a flow on random recurrent nets: all cells, layers, directions, ragged batches, saturated or exploding."""
+"""The laws of a flow on random recurrent nets: all cells, layers, directions and lengths, saturated or exploding."""
 
 import numpy as np
 from hypothesis import assume, given, settings

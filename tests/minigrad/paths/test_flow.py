@@ -252,6 +252,16 @@ def test_a_quotient_counts_paths_between_groups_and_refuses_circles():
         flow.count(by=lambda node: "even" if node.id % 2 else "odd")
 
 
+@given(st.lists(st.tuples(*[st.floats(0.01, 100)] * 3), min_size=2, max_size=6), st.integers(1, 4))
+def test_a_path_that_starts_small_and_ends_large_is_not_overtaken(branches, k):
+    x = mg.parameter(1.0)
+    y = mg.sum(mg.stack([first * mg.sin(second * (third * x)) for first, second, third in branches]))
+    slopes = sorted((abs(a * b * c * np.cos(b * c)) for a, b, c in branches), reverse=True)
+    top = mg.flow(y, x).top(k)
+    assert [path.norm for path in top.paths] == pytest.approx(slopes[:k], rel=1e-9)
+    assert top.bound >= (slopes[k] if k < len(slopes) else 0) * (1 - 1e-9)
+
+
 def test_a_spent_budget_is_said_and_what_is_listed_stays_exact():
     x = mg.parameter(0.3)
     h = x
@@ -301,6 +311,8 @@ Y = mg.sum(mg.sin(W))
         (lambda: mg.flow(Y, W).through("t=1"), mg.GradientError, "no node on these paths has a scope like 't=1'"),
         (lambda: mg.flow(Y, W).through([W, 5]), TypeError, "got int"),
         (lambda: mg.flow(Y, W).top(-1), ValueError, "how many paths as a whole number"),
+        (lambda: mg.flow(Y, W).top(1, budget=0), ValueError, "expects a budget of 1 edge or more, got 0"),
+        (lambda: mg.flow(Y, W).count(by=3), TypeError, "by must be a function of a node"),
     ],
 )
 def test_bad_input_is_one_sentence(ask, error, words):
