@@ -1,6 +1,6 @@
 """Passes that only remove: equal terms are computed once, views of views become one, constants are folded.
 
-None of them changes a bit of any value.
+None of them changes a bit of any value. They look at one term at a time, so one sweep does all three.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..node import Array
-from .terms import VIEWS, Graph, Rewriter, Term
+from .terms import VIEWS, Rewriter, Rule, Term
 
 # Constants above this many bytes are not compared with each other, nor is a larger one made by folding.
 _SMALL = 1 << 16
 
 
-def merge(graph: Graph) -> Graph:
+def merge(rewriter: Rewriter) -> Rule:
     """One term for all terms of the same op, parameters and arguments. Inputs and parameters are never merged."""
     seen: dict[Any, Term] = {}
 
@@ -26,7 +26,7 @@ def merge(graph: Graph) -> Graph:
             return term
         return seen.setdefault(key, term)
 
-    return Rewriter().run(graph, rule)
+    return rule
 
 
 def _key(term: Term) -> Any:
@@ -43,9 +43,8 @@ def _key(term: Term) -> Any:
     return key
 
 
-def tidy(graph: Graph) -> Graph:
+def tidy(rewriter: Rewriter) -> Rule:
     """Views that undo each other, or that change nothing, are taken out."""
-    rewriter = Rewriter()
 
     def rule(term: Term, old: Term) -> Term:
         if term.op not in ("transpose", "reshape", "broadcast_to"):
@@ -66,15 +65,14 @@ def tidy(graph: Graph) -> Graph:
             Term(term.op, (inner,), params, term.shape, term.dtype, kernel=term.kernel, origin=term.origin)
         )
 
-    return rewriter.run(graph, rule)
+    return rule
 
 
-def fold(graph: Graph) -> Graph:
+def fold(rewriter: Rewriter) -> Rule:
     """What depends on constants alone is computed now, by the op's own kernel."""
     from ..ops.leaves import constant
 
     known: dict[Term, Array] = {}
-    rewriter = Rewriter()
 
     def rule(term: Term, old: Term) -> Term:
         value = constant_value(term)
@@ -94,7 +92,7 @@ def fold(graph: Graph) -> Graph:
         known[leaf] = computed
         return leaf
 
-    return rewriter.run(graph, rule)
+    return rule
 
 
 def constant_value(term: Term) -> Array | None:

@@ -18,6 +18,8 @@ def mirror(graph: Graph) -> Graph:
     """Write `sigmoid_slope(x)` with the parts of `sigmoid(x)` wherever both are terms of the graph."""
     both = {term.args[0] for term in graph.terms if term.op == "sigmoid"}
     both &= {term.args[0] for term in graph.terms if term.op == "sigmoid_slope"}
+    if not both:
+        return graph
     rewriter = Rewriter()
     known: dict[Term, tuple[Term, Term]] = {}
 

@@ -8,29 +8,39 @@ from .merge import fold, merge, tidy
 from .mirror import mirror
 from .regroup import regroup_products, regroup_sums
 from .sums import sums
-from .terms import Graph
+from .terms import Graph, Rewriter, Rule, Term
 from .widen import widen
 
-# The passes that rewrite the graph, in the order they run.
+# The passes that look at one term at a time.
+LOCAL: dict[str, Callable[[Rewriter], Rule]] = {"fold": fold, "tidy": tidy, "merge": merge}
+
+# The passes that rewrite the whole graph, in the order they run.
 REWRITES: dict[str, Callable[[Graph], Graph]] = {
-    "fold": fold,
-    "merge": lambda graph: merge(tidy(graph)),
     "sums": sums,
     "mirror": mirror,
     "regroup_sums": regroup_sums,
-    "regroup_products": lambda graph: merge(regroup_products(graph)),
+    "regroup_products": regroup_products,
     "widen": lambda graph: widen(widen(graph)),  # e = exp(-x), then 1 / (1 + e)
 }
 
-# The passes that arrange: batching over time, storage side by side, in-place results, large
-# slabs worked on block by block, buffers shared over time.
+# The passes that arrange: batching over time, storage side by side, in-place results, large slabs worked on block by
+# block, buffers shared over time.
 ARRANGEMENTS = ("batch", "slabs", "in_place", "blocks", "share")
 
-PASSES: tuple[str, ...] = (*REWRITES, *ARRANGEMENTS)
+PASSES: tuple[str, ...] = (*LOCAL, *REWRITES, *ARRANGEMENTS)
 
 
 def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
     """The graph after the rewriting passes among `passes`."""
+    rewriter = Rewriter()
+    rules = [rule(rewriter) for name, rule in LOCAL.items() if name in passes]
+
+    def in_turn(term: Term, old: Term) -> Term:
+        for rule in rules:
+            term = rule(term, old)
+        return term
+
+    graph = rewriter.run(graph, in_turn)
     for name, rewrite in REWRITES.items():
         if name in passes:
             graph = rewrite(graph)

@@ -28,6 +28,8 @@ class _Part(NamedTuple):
 
 def sums(graph: Graph) -> Graph:
     """Rewrite every `add_n` that has several arguments of one kind which are used nowhere else."""
+    if all(term.op != "add_n" for term in graph.terms):
+        return graph
     join = _Join({term for term, count in uses(graph).items() if count == 1})
 
     def rule(term: Term, old: Term) -> Term:

@@ -134,10 +134,15 @@ class Rewriter:
 
     def __init__(self) -> None:
         self.terms: list[Term] = []
+        self._made: dict[Any, Term] = {}
 
     def make(self, like: Term, op: str, args: Sequence[Term], shape: Shape, /, **params: Any) -> Term:
-        """A new term with the dtype and origin of `like`."""
-        return self.add(Term(op, tuple(args), params, shape, like.dtype, kernel=KERNELS.get(op), origin=like.origin))
+        """A term with the dtype and origin of `like`; asked for again, the same one."""
+        key = (op, *args, shape, like.dtype, *params.items())
+        if key not in self._made:
+            term = Term(op, tuple(args), params, shape, like.dtype, kernel=KERNELS.get(op), origin=like.origin)
+            self._made[key] = self.add(term)
+        return self._made[key]
 
     def add(self, term: Term) -> Term:
         """Take a term in."""

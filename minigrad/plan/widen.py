@@ -30,6 +30,8 @@ def widen(graph: Graph) -> Graph:
         for run in _runs(members, axis):
             for member in run:
                 spans[member] = axis, (_start(run[0], axis), max(_stop(m, axis) for m in run))
+    if not spans:
+        return graph
     rewriter = Rewriter()
     wide: dict[Any, Term] = {}
 
