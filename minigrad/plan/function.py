@@ -138,6 +138,7 @@ class Function:
         passes: the names of the passes that made the plan.
         peak_bytes: the memory that a call works in, known before it runs: every intermediate value, the results, and
             copies of those inputs and parameters that it cannot read where they are.
+        calls: the names of the NumPy functions that a run calls.
         source: the Python that runs, for reading.
     """
 
@@ -155,6 +156,11 @@ class Function:
         self._plan = _compiled(self._graph, self.passes)
         self._careful: _Plan | None = None
         self.peak_bytes = self._plan.nbytes + sum(target.size * target.dtype.itemsize for target in self._targets)
+
+    @property
+    def calls(self) -> list[str]:
+        """The names of the NumPy functions that a run calls, in order, loops written out."""
+        return [call.name for call in self._plan.program.calls]
 
     @property
     def source(self) -> str:

@@ -31,8 +31,10 @@ def write_matmul(calls: Calls, a: Operand, b: Operand, out: Operand) -> None:
     """`out = a @ b`, by the cheaper call for plain matrices."""
     plain = len(a.view.shape) == len(b.view.shape) == len(out.view.shape) == 2
     same = a.dtype == b.dtype == out.dtype and out.dtype.kind == "f"
+    # np.dot scales by a 1 x 1 matrix with a BLAS routine that takes 0 * NaN to be 0.
+    scaling = (1, 1) in (a.view.shape, b.view.shape)
     o = out.view
-    if plain and same and o == dense(o.buffer, o.offset, o.shape, out.dtype.itemsize):
+    if plain and same and not scaling and o == dense(o.buffer, o.offset, o.shape, out.dtype.itemsize):
         calls.add(np.dot, a, b, out)
     else:
         calls.add(np.matmul, a, b, out)

@@ -95,6 +95,7 @@ class Program:
     """The compiled plan; `bind` ties it to a block of memory.
 
     Attributes:
+        calls: what it calls, in order.
         source: the Python that runs.
         given: the windows that each run is given arrays for, in order: those of the buffers `from_outside` that no loop
             steps through.
@@ -102,7 +103,7 @@ class Program:
     """
 
     def __init__(self, calls: Sequence[Call], from_outside: set[int]) -> None:
-        self._calls = calls
+        self.calls = calls
         self._functions: dict[str, Callable[..., Any]] = {}
         self._names: dict[Any, str] = {}
         self._fixed: list[Any] = []
@@ -153,7 +154,7 @@ class Program:
 
     def _of(self, stretch: Stretch, repeat: int) -> Sequence[Call]:
         start = stretch.start + repeat * stretch.period
-        return self._calls[start : start + stretch.period]
+        return self.calls[start : start + stretch.period]
 
     def _written(self, lines: list[str]) -> str:
         names = [f"a{k}" for k in range(len(self._fixed))]

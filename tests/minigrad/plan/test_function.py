@@ -212,3 +212,48 @@ def test_a_vector_used_in_many_products_collects_reshaped_terms():
     xs = [mg.constant(generator.normal(size=(2, 3))) for _ in range(12)]
     gradient = mg.grad(mg.ops.add_n(*[mg.sum(mg.tanh(x @ v)) for x in xs]), v)
     np.testing.assert_allclose(mg.function([], gradient)(), gradient.eval(), rtol=1e-13)
+
+
+def test_a_zero_times_nan_is_nan_in_the_smallest_product() -> None:
+    x, w = mg.input((1, 3)), mg.input((1, 1))
+    assert np.isnan(mg.function([w, x], w @ x)([[0.0]], [[np.nan, np.inf, -np.inf]])).all()
+
+
+def work_of(x: mg.Node, outputs: list[mg.Node], passes: Any) -> tuple[int, int]:
+    """How many NumPy calls a run makes, and its peak."""
+    function = mg.function([x], outputs, passes=passes)
+    return len(function.calls), function.peak_bytes
+
+
+@pytest.mark.parametrize("name", [name for name in PASSES if name != "blocks"])
+def test_every_pass_saves_calls_or_memory(name: str) -> None:
+    x, outputs = net_with_loss(rnn.LSTM, {}, steps=12, batch=2)
+    outputs = [outputs[0] * mg.exp(mg.constant(np.ones(99))).sum(), *outputs[2:]]  # something to fold
+    calls, peak = work_of(x, outputs, PASSES)
+    calls_without, peak_without = work_of(x, outputs, [other for other in PASSES if other != name])
+    assert calls_without > calls or peak_without > peak
+
+
+def test_calls_a_step_stay_few() -> None:
+    # 12 forward and 6 backward, and what is computed for all steps at once is independent of their number.
+    counts = []
+    for steps in (20, 30):
+        x, outputs = net_with_loss(rnn.LSTM, {}, steps=steps)
+        counts.append(work_of(x, outputs[:1] + outputs[2:], PASSES)[0])
+    assert (counts[1] - counts[0]) / 10 <= 24
+
+
+def test_large_slabs_are_worked_on_in_blocks() -> None:
+    x = mg.input((64, 100, 100))
+    state = mg.constant(np.zeros((100, 100)))
+    kept = []
+    for t in range(64):
+        state = mg.tanh(state + x[t])
+        kept.append(mg.sum(mg.exp(mg.sin(state))))
+    total = mg.sum(mg.stack(kept))
+    with_blocks, without = (
+        mg.function([x], total, passes=[p for p in PASSES if p not in left_out]) for left_out in ((), ("blocks",))
+    )
+    assert len(with_blocks.calls) > len(without.calls)
+    array = np.random.default_rng(0).standard_normal(x.shape)
+    assert np.allclose(with_blocks(array), without(array), rtol=1e-13)
