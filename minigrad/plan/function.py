@@ -3,10 +3,11 @@
 The way from nodes to calls, a module each:
 
     terms      the graph in a form that passes may rewrite
-    passes     rewriting it: merge, fold, sums, mirror, regroup, widen
+    passes     rewriting it: merge (fold, tidy), sums, mirror, regroup (bounds)
     schedule   groups of like, independent terms, in order of execution (roles finds the recurrences)
-    layout     where every value lies, so that joining values costs nothing
-    lower      the NumPy calls (kernels, products), as few as the layout allows
+    blocks     groups on more memory than the cache holds, cut
+    layout     where every value lies (view, spent), so that joining values costs nothing
+    lower      the NumPy calls (calls, kernels, products), as few as the layout allows
     memory     buffers that are never in use together share memory
     program    the calls as a Python function, its loops rolled up
 """

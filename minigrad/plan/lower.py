@@ -115,8 +115,8 @@ def _fewest(members: list[_Views]) -> Any:
     if len(members) == 1:
         return [(0, (), [])]
     best: Any = None
-    for slot in (-1, *range(len(members[0]) - 1)):
-        order = sorted(members, key=lambda row: row[slot].offset)
+    for slot in (-1, *range(len(members[0]) - 1), None):
+        order = list(members) if slot is None else sorted(members, key=lambda row: row[slot].offset)
         grids = runs([tuple([v.offset for v in row]) for row in order])
         if best is None or len(grids) < len(best[0]):
             best = grids, order

@@ -9,7 +9,6 @@ from .mirror import mirror
 from .regroup import regroup_products, regroup_sums
 from .sums import sums
 from .terms import Graph, Rewriter, Rule, Term
-from .widen import widen
 
 # The passes that look at one term at a time.
 LOCAL: dict[str, Callable[[Rewriter], Rule]] = {"fold": fold, "tidy": tidy, "merge": merge}
@@ -20,7 +19,6 @@ REWRITES: dict[str, Callable[[Graph], Graph]] = {
     "mirror": mirror,
     "regroup_sums": regroup_sums,
     "regroup_products": regroup_products,
-    "widen": lambda graph: widen(widen(graph)),  # e = exp(-x), then 1 / (1 + e)
 }
 
 # The passes that arrange: batching over time, storage side by side, in-place results, large slabs worked on block by
