@@ -203,7 +203,7 @@ class Elementwise(Op):
         if not isinstance(first, Node):
             return super().__call__(*args, **params)
         shape, dtype = first.shape, first.dtype
-        for arg in args:
+        for arg in args[1:]:
             if not isinstance(arg, Node):
                 return super().__call__(*args, **params)
             if arg.shape != shape or arg.dtype is not dtype:
@@ -250,7 +250,8 @@ class Elementwise(Op):
 
     def partial(self, slot: int, out: Value, args: Sequence[Value]) -> Value | None:
         """The local derivative in argument `slot`, an expression of the kind of `args`, a number, or None."""
-        partial = self.partials[slot] if slot < len(self.partials) else self.partials[-1]
+        partials = self.partials
+        partial = partials[slot] if slot < len(partials) else partials[-1]
         return partial(out, *args) if callable(partial) else partial
 
     def on_stacks(self, args: tuple[Value, ...], params: dict[str, Any]) -> Stacked:
