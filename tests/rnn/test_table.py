@@ -167,6 +167,37 @@ def test_a_weight_used_twice_in_a_step_gives_the_norm_of_the_sum():
     assert table.proof().relative < 1e-14
 
 
+CELLS_BY_HAND = {
+    "weight on the left": lambda h, w: mg.tanh(w @ h),
+    "one transpose in two products": lambda h, w: (lambda v: mg.tanh(h @ v) + mg.sin(h) @ v)(w.T),
+    "slices that overlap": lambda h, w: (lambda a: mg.tanh(a) * mg.concatenate([a[:, 0:2], a[:, 1:2]], 1))(h @ w),
+    "slices that leave a gap": lambda h, w: (lambda a: mg.concatenate([a[:, 2:3], a[:, 0:1], a[:, 2:3]], 1))(h @ w),
+    "slices alone, overlapping": lambda h, w: (lambda a: mg.concatenate([a[:, 0:2], a[:, 1:2]], 1))(h @ w),
+    "a reshape between": lambda h, w: mg.sin(h) @ mg.reshape(w, (9,)).reshape(3, 3),
+    "elementwise on the weight": lambda h, w: mg.tanh(h @ mg.sin(w)),
+    "slopes whose product is no float": lambda h, w: 1e-200 * (1e-200 * (1e200 * (1e200 * (h @ w)))),
+}
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS_BY_HAND))
+def test_cells_written_in_other_ways_have_the_entries_of_their_flows(cell):
+    rng = np.random.default_rng(2)
+    w = mg.parameter(rng.normal(size=(3, 3)), name="w")
+    net = rnn.unroll(rnn.RNN(1, 1, rng=0), np.zeros((4, 1, 1)))
+    size = 1e-200 if cell == "slopes whose product is no float" else 1.0
+    h, losses = mg.constant(size * rng.normal(size=(3, 3))), []
+    for t in range(4):
+        with mg.scope(t=t):
+            h = CELLS_BY_HAND[cell](h, w)
+        losses.append(mg.sum(h * (rng.normal(size=(3, 3)) / size)))
+    table = rnn.bptt(losses, w, net)
+    for t in range(4):
+        for k in range(t + 1):
+            uses = [use.gradient for use in mg.flow(losses[t], w).uses if use.user.scope["t"] == k]
+            assert close(table.gradient[t][k], sum(uses))
+            assert table.norm[t, k] == pytest.approx(np.linalg.norm(sum(uses)), rel=1e-12)
+
+
 def test_losses_read_from_the_stacked_outputs_are_as_well_as_from_the_steps():
     net, _ = build("lstm", 5, 6)
     weights = np.random.default_rng(0).normal(size=net.outputs.shape)
