@@ -19,11 +19,13 @@ from typing import NoReturn, TextIO
 
 import minigrad
 import rnn
+from minigrad import Parameter
 from minigrad import check as checking
 from rnn import commands as training
 
+from . import charts
 from .drawing import figure_of, study
-from .figure import WRITERS, Figure, MissingExtra
+from .figure import WRITERS, Figure, MissingExtra, UnsupportedFormat
 from .proof import Proof
 from .theme import THEMES
 from .words import number, one_line, plain, plural
@@ -107,12 +109,22 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
         "examples:\n"
         "  minigrad draw lstm --text hello -o hello.svg\n"
         "  minigrad draw rnn --steps 8 --level op\n"
-        "  minigrad draw gru --layers 2 --bidirectional\n\n" + _FRESH
+        "  minigrad draw gru --layers 2 --bidirectional\n"
+        "  minigrad draw lstm --steps 12 --chart river -o river.pdf\n\n" + _FRESH
     )
     _net_arguments(parser)
+    parser.add_argument(
+        "--chart",
+        choices=CHARTS,
+        help="instead of the net, a chart of the gradient of its recurrent weight: by loss and step (triangle), "
+        "as it flows back through the lanes (river), or path by path (ledger)",
+    )
     parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the figure (default: light)")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="where to write the figure (default: CELL.svg; - for standard output)"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="where to write the figure, in the format of its ending (default: CELL.svg; - for standard output)",
     )
 
 
@@ -222,8 +234,15 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
     if text is None:
         count = 4 if options.steps is None else options.steps
         text = ("hello" * (count // 5 + 1))[: count + 1]
-    found = study(rnn.read(text, _net(options), options.hidden, rng=options.seed))
-    figure = figure_of(found, options.level, options.theme, sites=False)
+    reading = rnn.read(text, _net(options), options.hidden, rng=options.seed)
+    found = study(reading)
+    chart = getattr(options, "chart", None)
+    if chart is None:
+        figure = figure_of(found, options.level, options.theme, sites=False)
+    elif found.proof is None or len(reading.losses) < 2:
+        raise Refusal(f"a {chart} shows a gradient through time; give two steps or more, like --steps 4")
+    else:
+        figure = CHARTS[chart](reading, found.proof.weight, options.theme)
     stream = sys.stdout
     if target is None:
         sys.stdout.buffer.write(written(figure).encode("utf-8"))
@@ -279,9 +298,26 @@ def _target(given: str | None, default: str, endings: Iterable[str]) -> Path | N
     return path
 
 
+def _triangle(reading: rnn.Reading, weight: Parameter, theme: str) -> Figure:
+    return charts.triangle(rnn.bptt(reading.losses, weight, reading.unrolled), theme=theme)
+
+
+def _river(reading: rnn.Reading, weight: Parameter, theme: str) -> Figure:
+    return charts.river(minigrad.flow(reading.loss, weight), theme=theme)
+
+
+def _ledger(reading: rnn.Reading, weight: Parameter, theme: str) -> Figure:
+    return charts.ledger(minigrad.flow(reading.loss, weight), theme=theme)
+
+
+CHARTS = {"triangle": _triangle, "river": _river, "ledger": _ledger}
+
+
 def _write(figure: Figure, target: Path) -> None:
     try:
         figure.save(target)
+    except UnsupportedFormat as error:
+        raise Refusal(str(error)) from None
     except PermissionError:
         raise Refusal(f"cannot write {one_line(str(target))!r}: permission denied") from None
     except OSError as error:

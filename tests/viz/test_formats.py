@@ -284,3 +284,15 @@ def test_the_command_takes_the_format_from_the_ending(tmp_path, capsys, monkeypa
     assert main(["draw", "rnn", "-o", str(tmp_path / "x.png")]) == 1
     assert re.fullmatch(r"minigrad: writing \.png needs .* pip install .*\n", capsys.readouterr().err)
     assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize("chart", ["triangle", "river", "ledger"])
+def test_the_command_draws_charts(chart, tmp_path, capsys):
+    target = tmp_path / "x.json"
+    assert main(["draw", "gru", "--steps", "5", "--chart", chart, "-o", str(target)]) == 0
+    assert json.loads(target.read_text())["kind"] == chart
+    assert "Proof: 15 contributions" in capsys.readouterr().out
+    assert main(["draw", "rnn", "--chart", chart, "-o", str(tmp_path / "x.dot")]) == 2
+    assert f"a {chart} is a chart" in capsys.readouterr().err
+    assert main(["draw", "rnn", "--steps", "1", "--chart", chart, "-o", str(target)]) == 2
+    assert "two steps or more" in capsys.readouterr().err
