@@ -208,24 +208,20 @@ def test_every_number_is_the_engines(reading, lstm):
                 assert "norm" not in edge
 
 
-def test_a_closed_cell_keeps_the_summed_flow_of_its_border(reading, lstm):
-    data = Reader(lstm).data
-    sweep = mg.backprop(reading.loss, [*reading.unrolled.model.parameters.values(), reading.unrolled.steps[0].h])
-    for view in data["views"]:
-        cell = next(place for place, cell in enumerate(view["cells"]) if cell["t"] == "t = 3")
-        (state,) = [
-            place for place, box in enumerate(view["boxes"]) if box["role"] == "state" and plain_label(box) == "h_2"
-        ]
-        bundle = view["bundles"][f"{state}>c{cell}"]
-        h = reading.unrolled.steps[1].h
-        inside = [use for use in sweep.uses(h) if use.user.scope.get("t") == 2]
-        total = mg.run([sweep.contributions[use] for use in inside])
-        summed = sum(total[sweep.contributions[use]] for use in inside)
-        assert bundle["norm"] == pytest.approx(float(np.linalg.norm(summed)), rel=1e-3)
-
-
-def plain_label(box) -> str:
-    return box["label"]
+@pytest.mark.parametrize("cell", [rnn.LSTM, rnn.GRU])
+def test_a_closed_cell_keeps_the_summed_flow_of_its_border(cell):
+    reading = rnn.read("hello", cell, 4)
+    h = reading.unrolled.steps[1].h
+    sweep = mg.backprop(reading.loss)
+    inside = [use for use in sweep.uses(h) if use.user.scope.get("t") == 2]
+    terms = mg.run([sweep.contributions[use] for use in inside])
+    summed = float(np.linalg.norm(sum(terms[sweep.contributions[use]] for use in inside)))
+    for view in Reader(viz.inspect(reading).html).data["views"]:
+        shut = next(place for place, cell in enumerate(view["cells"]) if cell["t"] == "t = 3")
+        (state,) = [place for place, box in enumerate(view["boxes"]) if (box["role"], box["label"]) == ("state", "h_2")]
+        bundle = view["bundles"][f"{state}>c{shut}"]
+        assert bundle["norm"] == pytest.approx(summed, rel=1e-3)
+        assert bundle["edges"] == (2 if cell is rnn.GRU and view["level"] == "op" else 1)
 
 
 def test_the_order_is_that_of_the_computation(lstm):
