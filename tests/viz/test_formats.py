@@ -246,6 +246,24 @@ def test_tex_documents_have_the_same_statements_whatever_the_words(text):
     assert lines[-2:] == [r"\end{tikzpicture}", r"\end{document}"]
 
 
+@pytest.mark.parametrize("name", HOSTILE)
+def test_charts_of_hostile_names_stay_text(name):
+    weight, states, losses = mg.parameter([[0.5]], name=name), [mg.constant([[1.0]])], []
+    for t in range(3):
+        with mg.scope(name or "cell", t=t):
+            states.append(mg.tanh(states[-1] @ weight).named(name))
+            losses.append(mg.sum(states[-1]).named(name))
+    flow = mg.flow(mg.ops.add_n(*losses), weight)
+    for figure in (viz.river(flow), viz.ledger(flow), viz.ledger(flow, {name: flow.through(weight)})):
+        tags = {element.tag.split("}")[1] for element in ElementTree.fromstring(figure.svg).iter()}
+        assert tags <= {"svg", "title", "desc", "style", "g", "rect", "path", "text", "tspan", "circle"}
+        json.loads(written(figure, ".json"), parse_constant=refuse)
+        body = written(figure, ".tex")
+        assert body.isascii()
+        for words in re.findall(r"\\selectfont\{\}(.*)\};$", body, re.MULTILINE):
+            tex_is_harmless(words)
+
+
 def test_json_keeps_pairs_and_replaces_halves():
     scene = dataclasses.replace(viz.draw(rnn.read("hi", rnn.RNN, 2)).scene, title=(Run("🙂\ud800\\ud800"),))
     found = json.loads(written(Figure(scene), ".json"))

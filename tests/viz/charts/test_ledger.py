@@ -96,6 +96,7 @@ def test_the_waterfall_goes_from_nothing_to_the_whole(flow, reading, name):
         if isinstance(inner, Rect) and "share" in item.title
     ]
     *falls, whole = bars
+    assert whole[0] == f"sum of shares {number(math.fsum(entry.share for entry in figure.scene.entries), 3)}"
     unit = whole[1].w
     assert len(falls) == len(figure.scene.entries)
     end = whole[1].left
