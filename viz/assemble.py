@@ -17,7 +17,7 @@ from .groups import Group, Grouping, Kinds, cells, ops
 from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm
 from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
-from .timeline import CellKey, LaneNodes, Timeline, cell_name, cell_of
+from .timeline import CellKey, LaneNodes, cell_name, cell_of
 from .words import Rich, number, one_line, plain, plural, rich
 
 
@@ -38,9 +38,9 @@ class Assembly:
         uses: id of an edge or a tag -> the uses of nodes it stands for.
     """
 
-    def __init__(self, timeline: Timeline, level: str, run: Run | None, sweep: Sweep | None, names: Names) -> None:
-        self.timeline, self.run, self.sweep, self.names = timeline, run, sweep, names
-        self.kinds = Kinds(timeline)
+    def __init__(self, kinds: Kinds, level: str, run: Run | None, sweep: Sweep | None, names: Names) -> None:
+        timeline = kinds.timeline
+        self.kinds, self.timeline, self.run, self.sweep, self.names = kinds, timeline, run, sweep, names
         self.grouping: Grouping = cells if level == "cell" else ops
         self.level = level
         self.columns: list[Column] = []
@@ -300,7 +300,9 @@ class Assembly:
         adjoint = self._adjoint(leaving or group.members[-1:])
         for (source, _), found in uses.items():
             sent = self._sent(found)
-            self._edge(source, f"{group.key}@{t}", mark(sent, adjoint or 0.0), found[0].argument, found)
+            cut = self.sweep is not None and all(use.user.op.name == "stop_gradient" for use in found)
+            shown = Mark("cut", 0.0, 0.0) if cut else mark(sent, adjoint or 0.0)
+            self._edge(source, f"{group.key}@{t}", shown, found[0].argument, found)
 
     def _source(self, arg: Node, group: Group, owner: Mapping[Node, Group], t: int) -> str | None:
         """Return the box an edge from `arg` to `group` starts at, or None if it is not drawn."""
@@ -351,6 +353,7 @@ class Assembly:
                 "zero": "the gradient that arrives is exactly 0",
                 "structural": "the gradient stops here: a factor is 0",
                 "nonfinite": "the gradient is NaN or infinite",
+                "cut": "the gradient is cut here by stop_gradient",
             }
             title += f"; {reason.get(found.state, found.state)}"
         if hidden:

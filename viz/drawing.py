@@ -43,6 +43,7 @@ class Study:
     run: Run | None
     sweep: Sweep | None
     timeline: Timeline
+    kinds: Kinds
     kind: str = ""
     text: str = ""
     remarks: dict[int, Rich] = field(default_factory=dict)
@@ -89,29 +90,30 @@ def study(subject: Subject) -> Study:
     outputs, loss, losses, kind, text = _subject(subject)
     timeline = Timeline(outputs)
     run = None if any(node.op.name == "input" for node in timeline.nodes) else mg.run(outputs)
-    kind = _described(kind or _kind(timeline), timeline)
-    found = Study(outputs, loss, losses, run, None, timeline, kind, text)
+    kinds = Kinds(timeline)
+    kind = _described(kind or _kind(kinds), kinds)
+    found = Study(outputs, loss, losses, run, None, timeline, kinds, kind, text)
     if loss is not None and run is not None:
         given = [lane.first for lane in timeline.lanes]
         leaves = [n for n in timeline.nodes if isinstance(n, mg.Parameter) and n.dtype.kind == "f"]
         found.sweep = backward(loss, [*leaves, *given], run)
-        weight = _recurrent_weight(timeline)
+        weight = _recurrent_weight(kinds)
         if weight is not None:
-            found.proof = prove(losses, weight, run, found.sweep)
+            found.proof = prove(losses, weight, timeline.times[-1] + 1, found.sweep)
         found.remarks = _remarks(found)
     return found
 
 
-def _kind(timeline: Timeline) -> str:
+def _kind(kinds: Kinds) -> str:
     """Return what the cells of the graph call themselves, if they agree."""
-    labels = {label for cell in Kinds(timeline).cells for label in cell[0][:1]}
+    labels = {label for cell in kinds.cells for label in cell[0][:1]}
     name = labels.pop() if len(labels) == 1 else ""
     return name.upper() if name in ("rnn", "lstm", "gru") else words.one_line(name, 20)
 
 
-def _described(kind: str, timeline: Timeline) -> str:
+def _described(kind: str, kinds: Kinds) -> str:
     """Return the kind of net with its layers and directions, where there are more than one."""
-    found = Kinds(timeline).cells
+    found = kinds.cells
     layers = len({cell[:2] for cell in found}) if len({cell[0] for cell in found}) == 1 else 1
     both = "bidirectional " if any(cell[2] for cell in found) else ""
     return (f"{layers}-layer " if layers > 1 else "") + both + (kind or "network")
@@ -144,9 +146,9 @@ def _terms(loss: Node) -> list[Node]:
     return terms if all(term.shape == () for term in terms) else [loss]
 
 
-def _recurrent_weight(timeline: Timeline) -> mg.Parameter | None:
+def _recurrent_weight(kinds: Kinds) -> mg.Parameter | None:
     """Return the first parameter that multiplies a state of the step before."""
-    kinds = Kinds(timeline)
+    timeline = kinds.timeline
     for node in timeline.nodes:
         if node.op.name != "matmul":
             continue
@@ -196,7 +198,7 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
     level = level if timeline.timed else "op"
     shown = _shown(times, level, steps)
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
-    parts = Assembly(timeline, level, found.run, found.sweep, names)
+    parts = Assembly(found.kinds, level, found.run, found.sweep, names)
     parts.build(shown)
     count = len(times) if timeline.timed else 0
     scene = Scene(

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 import minigrad as mg
-from minigrad import Node, Parameter, Run
-from minigrad.derivative import pull_edge
-from minigrad.node import Array
-from minigrad.ops.core import Stacked
+from minigrad import GradientError, Node, Parameter
+from rnn import Table
 
 from . import words
 from .labels import name_of
 from .measure import Sweep
 from .words import Rich, number, plural
 
+GROUPS = 64
+"""Most losses told apart: a longer sequence adds its losses up in as many groups, or the proof would cost T^2."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """How far the contributions of every loss t through every use k of `weight` are from dL/dW.
 
-    `size` is the sum of the absolute contributions to the entry of `weight` where it is largest.
+    `groups` is how many groups of losses are told apart, 0 if every loss is; `size` the sum of the norms of the
+    contributions.
     """
 
     weight: Parameter
     contributions: int
     difference: float
     size: float
+    groups: int = 0
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is rounding: 1e-13 of the sum of absolute terms, or less."""
+        """Whether the difference is rounding: 1e-13 of the sum of the contributions' norms, or less."""
         return self.difference <= 1e-13 * self.size
 
     @property
@@ -45,55 +48,30 @@ class Proof:
     @property
     def sentence(self) -> Rich:
         """The proof as printed."""
+        grouped = f", losses in {self.groups} groups" if self.groups else ""
         return (
-            words.Run(f"Sum of {plural(self.contributions, 'contribution')} (t, k) = ∂L/∂"),
+            words.Run(f"Sum of {plural(self.contributions, 'contribution')} (t, k){grouped} = ∂L/∂"),
             *self.label,
             words.Run(f", max difference {number(self.difference)}"),
         )
 
 
-def prove(losses: Sequence[Node], weight: Parameter, run: Run, sweep: Sweep) -> Proof | None:
+def prove(losses: Sequence[Node], weight: Parameter, steps: int, sweep: Sweep) -> Proof | None:
     """Sum what every loss sends through every use of `weight`, and compare with the whole gradient.
 
-    The terms come from one sweep that carries a cotangent for each loss, the whole from the sweep of their sum.
+    The terms are those of `rnn.bptt`, whose one sweep carries a cotangent for each loss; the whole is that of the sweep
+    the figure shows. None where the weight has no gradient, or is used outside of the steps.
     """
     if weight not in sweep.adjoints:
         return None
-    total, magnitude, count = np.zeros(weight.shape), np.zeros(weight.shape), 0
-    for reached, terms in _uses(losses, weight, run):
-        count += reached
-        total += terms.sum(axis=0)
-        magnitude += np.abs(terms).sum(axis=0)
-    difference = float(np.max(np.abs(total - sweep.adjoints[weight]), initial=0.0))
-    return Proof(weight, count, difference, float(np.max(magnitude, initial=0.0)))
-
-
-def _uses(losses: Sequence[Node], weight: Parameter, run: Run) -> Iterator[tuple[int, Array]]:
-    """Yield for every use of `weight` how many losses it reaches, and what each loss sends through it, `(T, ...)`."""
-    order = list(mg.walk(losses))
-    behind: set[Node] = {weight}
-    for node in reversed(order):
-        if any(arg in behind for arg in node.args):
-            behind.add(node)
-    terms: dict[Node, list[Stacked]] = {}
-    reaches: dict[Node, int] = defaultdict(int)
-    for place, loss in enumerate(losses):
-        seed = np.zeros((len(losses), *loss.shape))
-        seed[place] = 1.0
-        terms.setdefault(loss, []).append(Stacked(seed))
-        reaches[loss] |= 1 << place
-    for node in order:
-        if node not in terms or node not in behind or not node.args or node.dtype.kind != "f":
-            continue
-        found = terms.pop(node)
-        adjoint = found[0] if len(found) == 1 else mg.ops.add_n(*found)
-        values = [run[arg] for arg in node.args]
-        for slot, arg in enumerate(node.args):
-            term = pull_edge(node, slot, adjoint, run[node], values) if arg in behind else None
-            if term is None:
-                continue
-            if arg is weight:
-                yield reaches[node].bit_count(), np.broadcast_to(term.value, (len(losses), *arg.shape))
-            else:
-                terms.setdefault(arg, []).append(term)
-                reaches[arg] |= reaches[node]
+    groups = list(losses)
+    if len(losses) > GROUPS:
+        bounds = [len(losses) * place // GROUPS for place in range(GROUPS + 1)]
+        groups = [mg.ops.add_n(*losses[a:b]) if b > a + 1 else losses[a] for a, b in itertools.pairwise(bounds)]
+    try:
+        table = Table(groups, weight, steps)
+    except GradientError:
+        return None
+    difference = float(np.max(np.abs(table.total - sweep.adjoints[weight]), initial=0.0))
+    told = GROUPS if len(losses) > GROUPS else 0
+    return Proof(weight, int(table.present.sum()), difference, float(table.norm.sum()), told)

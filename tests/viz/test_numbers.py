@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -159,9 +160,17 @@ def test_proof_fails_when_a_contribution_is_missing():
     reading = rnn.read("hello", rnn.LSTM)
     found = study(reading)
     weight = reading.unrolled.model.parameters["weight_hh_l0"]
-    assert not prove(reading.losses[:-1], weight, found.run, found.sweep).holds
+    assert not prove(reading.losses[:-1], weight, 4, found.sweep).holds
     last = backward(reading.losses[-1], [weight], found.run)
-    assert not prove(reading.losses, weight, found.run, last).holds
+    assert not prove(reading.losses, weight, 4, last).holds
+
+
+def test_the_proof_of_a_long_sequence_adds_losses_in_groups_and_says_so():
+    found = study(rnn.read("ab" * 50, rnn.RNN, 2))
+    assert found.proof.holds
+    assert found.proof.groups == 64
+    assert "losses in 64 groups" in plain(found.proof.sentence)
+    assert not replace(found.proof, difference=1e-6).holds
 
 
 @given(finite, st.integers(1, 4))
