@@ -66,6 +66,10 @@ def norm(*arrays: Any) -> float:
     5e-200
     """
     parts = [np.asarray(array, dtype=float).ravel() for array in arrays]
+    with np.errstate(all="ignore"):
+        square = sum(float(part @ part) for part in parts)
+    if 1e-200 < square < 1e200:
+        return math.sqrt(square)
     flat = np.concatenate(parts) if parts else np.zeros(0)
     largest = float(np.max(np.abs(flat), initial=0.0))
     if largest == 0.0 or not math.isfinite(largest):
