@@ -171,6 +171,7 @@ def _net_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("after", "before"),
         help="where the reset gate of a GRU acts: after the product with the recurrent weights (default) or before it",
     )
+    parser.add_argument("--whole", action="store_true", help="show every step of a long sequence, not its ends alone")
     parser.add_argument(
         "--level",
         choices=("cell", "op"),
@@ -238,7 +239,7 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
     found = study(reading)
     chart = getattr(options, "chart", None)
     if chart is None:
-        figure = figure_of(found, options.level, options.theme, sites=False)
+        figure = figure_of(found, options.level, options.theme, len(text) if options.whole else None, sites=False)
     elif found.proof is None or len(reading.losses) < 2:
         raise Refusal(f"a {chart} shows a gradient through time; give two steps or more, like --steps 4")
     else:

@@ -195,3 +195,10 @@ def test_every_kind_of_net_is_drawn(options, tmp_path, capsys):
 def test_a_reset_gate_is_a_gru_s(capsys):
     assert main(["draw", "lstm", "--reset", "before"]) == 2
     assert capsys.readouterr().err == "minigrad: --reset is for gru: lstm has no reset gate\n"
+
+
+def test_a_long_sequence_is_whole_on_request(tmp_path):
+    for options, steps in (([], 6), (["--whole"], 20)):
+        path = tmp_path / "net.svg"
+        assert main(["draw", "rnn", "--steps", "20", *options, "-o", str(path)]) == 0
+        assert len(re.findall(r">t = \d+<", path.read_text(encoding="utf-8"))) == steps

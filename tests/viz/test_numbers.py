@@ -179,3 +179,15 @@ def test_number_has_the_digits_asked_for(value, digits):
     assert float(shown) == pytest.approx(value, rel=0.5 * 10.0 ** (1 - digits) * 1.000001, abs=0)
     assert "," not in shown
     assert shown != "-0"
+
+
+def test_a_stopped_gradient_is_cut_not_zero():
+    h = mg.parameter([[0.5, -0.5]], name="h")
+    w = mg.parameter([[0.3, 0.2], [0.1, 0.4]], name="w")
+    for t in range(3):
+        with mg.scope("net", t=t):
+            h = mg.tanh((mg.stop_gradient(h) if t == 2 else h) @ w).named("h")
+    scene = viz.draw(mg.sum(h), level="op").scene
+    assert [edge.target.split("@")[0] for edge in scene.edges if edge.mark and edge.mark.state == "cut"] == [
+        ".net/stop_gradient"
+    ]
