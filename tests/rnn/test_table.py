@@ -242,3 +242,27 @@ def test_bad_input_is_one_sentence():
         rnn.bptt(losses, w, net.model)
     with pytest.raises(mg.GradientError, match="the list of losses is empty"):
         rnn.bptt([], w, net)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 6))
+def test_what_truncation_keeps_is_the_entries_of_fewer_lags_than_its_window(seed, window):
+    net, losses = build("lstm", seed, 5)
+    table = rnn.bptt(losses, net.model.parameters["weight_hh_l0"], net)
+    kept = sum(table.gradient[t][k] for t in range(5) for k in range(t + 1) if t - k < window)
+    part = table.truncated(window)
+    assert close(part.gradient, kept)
+    assert part.share == pytest.approx(table.share[np.subtract.outer(range(5), range(5)) < window].sum())
+    with pytest.raises(ValueError, match="a window of 1 step or more, got 0"):
+        table.truncated(0)
+
+
+def test_a_clip_shortens_what_is_longer_and_nothing_else():
+    net, losses = build("rnn", 3, 5)
+    table = rnn.bptt(losses, net.model.parameters["weight_hh_l0"], net)
+    size = np.linalg.norm(table.total)
+    np.testing.assert_array_equal(table.clipped(2 * size).gradient, table.total)
+    assert table.clipped(size / 4).norm == pytest.approx(size / 4)
+    assert table.clipped(size / 4).share == pytest.approx(0.25)
+    with pytest.raises(ValueError, match="expects a norm above 0, got -1"):
+        table.clipped(-1)
