@@ -146,3 +146,12 @@ def test_whoever_hands_over_a_model_is_told_so():
     net, loss = build(rnn.LSTM, 0, 2)
     with pytest.raises(TypeError, match=r"expects what rnn\.unroll returned, got LSTM"):
         rnn.lanes(loss, net.model.parameters["weight_hh_l0"], net.model)
+
+
+@pytest.mark.parametrize(("cell", "lane"), [(rnn.GRU, "carry"), (rnn.LSTM, "h")])
+def test_a_sequence_that_has_ended_hands_its_state_on_past_every_gate(cell, lane):
+    net = rnn.unroll(cell(1, 2, rng=0), np.ones((4, 1, 1)), lengths=[1])
+    split = rnn.lanes(mg.sum(net.steps[3].h), net.steps[0].h, net)
+    np.testing.assert_array_equal(split.by_lane[lane].gradient, np.ones((1, 2)))
+    np.testing.assert_array_equal(split.by_crossings[0].gradient, np.ones((1, 2)))
+    assert split.detach_ratio == 0
