@@ -204,3 +204,12 @@ def test_integers_have_no_gradient():
 def test_other_seeds_find_the_same(seed):
     with pytest.raises(GradientFailure):
         check_gradient(np.sin, X, lambda x, s: s * np.cos(x) * 1.000001, seed=seed)
+
+
+@pytest.mark.parametrize("distance", [1e-2, 1e-3, 1e-4, 1e-6, 1e-9])
+def test_a_kink_nearby_is_no_alarm(distance):
+    x = np.array([distance, -distance, 1.0])
+    check_gradient(lambda x: np.maximum(x, 0), x, lambda x, s: s * (x > 0), degenerate=False)
+    check_gradient(lambda x: np.maximum(np.real(x), 0), x, lambda x, s: s * (x > 0), degenerate=False)
+    with pytest.raises(GradientFailure):
+        check_gradient(lambda x: np.maximum(x, 0), x, lambda x, s: s * (x >= -0.5), degenerate=False)
