@@ -68,11 +68,11 @@ def cases_of(op: Op) -> st.SearchStrategy[Case]:
 
 
 def some_cases(strategy: st.SearchStrategy[Case], count: int, seed: int = 0) -> list[Case]:
-    """`count` cases, the same ones every time."""
-    found: list[Case] = []
+    """Up to `count` different cases, the same ones every time."""
+    found: dict[str, Case] = {}
 
     @settings(
-        max_examples=count,
+        max_examples=2 * count,  # Hypothesis likes to repeat itself with small changes, or none
         database=None,
         deadline=None,
         phases=[Phase.generate],
@@ -81,10 +81,10 @@ def some_cases(strategy: st.SearchStrategy[Case], count: int, seed: int = 0) -> 
     @hypothesis_seed(seed)
     @given(strategy)
     def collect(case: Case) -> None:
-        found.append(case)
+        found.setdefault(repr(case), case)
 
     collect()
-    return found
+    return list(found.values())[:count]
 
 
 _drawn: dict[tuple[str, int, int], list[Case]] = {}

@@ -218,9 +218,11 @@ def _mutant(op: Op, mutation: str) -> Any:
 
         return change(rule, Call(op, ct, slot, out, args, params), memory)
 
+    sound: Any = object.__new__(kind)  # for the push rule, which may be the pull rule under another name
+    sound.__dict__.update(vars(op))
+    sign = -1.0 if mutation == "negate the push" else 1.0
     members: dict[str, Any] = {"pull": pull, "mutation": mutation, "original": op}
-    if mutation == "negate the push":
-        members["push"] = lambda self, *call: _scaled(kind.push(self, *call), -1.0)
+    members["push"] = lambda self, *call: _scaled(kind.push(sound, *call), sign)
     broken: Any = type(kind.__name__, (kind,), members)
     variant = broken.__new__(broken)
     variant.__dict__.update(vars(op))
