@@ -84,6 +84,8 @@ class _Search:
             return
         host, index = spot
         self.found[term] = host, index
+        if term in self.kept:
+            self.kept.add(host)  # an output that lies in it is read after everything else
         for tenant in (term, *(part for part, _ in self.pieces.get(term, []))):
             self.uses[host] += [_Use(use.user, index) for use in self.uses.get(tenant, [])]
 
