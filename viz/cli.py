@@ -23,9 +23,9 @@ from minigrad import Parameter
 from minigrad import check as checking
 from rnn import commands as training
 
-from . import charts
+from . import charts, lessons
 from .drawing import figure_of, study
-from .figure import WRITERS, Figure, MissingExtra, UnsupportedFormat
+from .figure import WRITERS, Figure, MissingExtra, UnsupportedFormat, replace
 from .proof import Proof
 from .theme import THEMES
 from .words import number, one_line, plain, plural
@@ -250,7 +250,7 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
         sys.stdout.buffer.flush()
         stream = sys.stderr
     else:
-        _write(figure, target)
+        _store(target, lambda: figure.save(target))
     where = "standard output" if target is None else str(target)
     read, said = one_line(text[:-1], 40), one_line(text[1:], 40)
     _say(
@@ -270,6 +270,49 @@ def _print_proof(proof: Proof, stream: TextIO) -> int:
         stream,
     )
     return 0 if proof.holds else 1
+
+
+def _lesson_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "examples:\n"
+        "  minigrad lesson                  the lessons by name\n"
+        "  minigrad lesson four-paths\n"
+        "  minigrad lesson all -o lecture.html\n\n"
+        "A page is one file and works without a network; every number on it is computed as it is written."
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="which lesson, or all; without it, they are listed")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="where to write the page (default: NAME.html; - for standard output)"
+    )
+
+
+def _lesson(options: argparse.Namespace) -> int:
+    name = options.name
+    if name is None:
+        if options.output is not None:
+            raise Refusal("-o needs the lesson to write, like minigrad lesson all -o lessons.html")
+        for each in lessons.LESSONS:
+            _say(f"{each:<16}{lessons.TITLES[each]}", sys.stdout)
+        return 0
+    if name != "all" and name not in lessons.LESSONS:
+        known = ", ".join(lessons.LESSONS)
+        raise Refusal(f"there is no lesson {one_line(name)!r}; choose one of {known}, or all")
+    target = _target(options.output, "lessons.html" if name == "all" else f"{name}.html", (".html",))
+    made = {each: lessons.make(each) for each in (lessons.LESSONS if name == "all" else [name])}
+    written = lessons.page(made).encode("utf-8")
+    stream = sys.stdout
+    if target is None:
+        sys.stdout.buffer.write(written)
+        sys.stdout.buffer.flush()
+        stream = sys.stderr
+    else:
+        _store(target, lambda: replace(target, written))
+    claims = [claim for lesson in made.values() for claim in lesson.claims]
+    held = sum(claim.holds for claim in claims)
+    where = "standard output" if target is None else str(target)
+    what = plural(len(made), "lesson") if name == "all" else next(iter(made.values())).title
+    _say(f"{where}: {what}; {held} of {plural(len(claims), 'claim')} checked and found to hold.", stream)
+    return 0 if held == len(claims) else 1
 
 
 def _net(options: argparse.Namespace) -> Callable[..., rnn.cells.Recurrent]:
@@ -314,9 +357,10 @@ def _ledger(reading: rnn.Reading, weight: Parameter, theme: str) -> Figure:
 CHARTS = {"triangle": _triangle, "river": _river, "ledger": _ledger}
 
 
-def _write(figure: Figure, target: Path) -> None:
+def _store(target: Path, write: Callable[[], object]) -> None:
+    """Call what writes `target`; refuse in one sentence where that cannot be done."""
     try:
-        figure.save(target)
+        write()
     except UnsupportedFormat as error:
         raise Refusal(str(error)) from None
     except PermissionError:
@@ -334,6 +378,7 @@ def _say(line: str, stream: TextIO) -> None:
 COMMANDS = {
     "draw": Command("draw a net unrolled in time, with the gradient flowing back", _draw_arguments, _draw),
     "inspect": Command("write a page to walk through a net and its gradient", _inspect_arguments, _inspect),
+    "lesson": Command("write a lesson on recurrent nets, with its figures and numbers", _lesson_arguments, _lesson),
     "train": Command(
         "train a task, or a character model on your own text", training.train_arguments, training.run_train
     ),

@@ -94,7 +94,7 @@ class Figure:
         if ending not in WRITERS:
             known = ", ".join(WRITERS)
             raise UnsupportedFormat(f"save: cannot write {ending or 'a file without an ending'}; choose one of {known}")
-        _replace(target, WRITERS[ending](self))
+        replace(target, WRITERS[ending](self))
         return target
 
     def _repr_svg_(self) -> str | None:
@@ -118,7 +118,7 @@ class Figure:
         )
 
 
-def _replace(target: Path, data: bytes) -> None:
+def replace(target: Path, data: bytes) -> None:
     """Write `data` beside `target` and move it into place."""
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     try:

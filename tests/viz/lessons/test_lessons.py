@@ -1,0 +1,124 @@
+"""Every lesson is a well-formed page without requests, the same on every run, and each of its claims holds."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from functools import cache
+
+import pytest
+
+from viz import lessons
+from viz.cli import main
+from viz.lessons.lesson import Claim, Lesson, Numbers, Shown
+
+
+@cache
+def made(name: str) -> Lesson:
+    return lessons.make(name)
+
+
+def parsed(page: str) -> ElementTree.Element:
+    """The page as XML: everything is closed but the elements that HTML leaves open."""
+    return ElementTree.fromstring(re.sub(r"(<meta [^>]*)>", r"\1/>", page.removeprefix("<!DOCTYPE html>\n")))
+
+
+@pytest.mark.parametrize("name", lessons.LESSONS)
+def test_claims_hold_and_can_be_seen(name):
+    lesson = made(name)
+    assert lesson.title == lessons.TITLES[name]
+    assert lesson.claims
+    assert [claim.text for claim in lesson.claims if not claim.holds] == []
+    assert any(isinstance(block, Shown) for block in lesson.blocks)
+
+
+@pytest.mark.parametrize("name", lessons.LESSONS)
+def test_page_is_well_formed_and_asks_for_nothing(name):
+    page = lessons.page({name: made(name)})
+    root = parsed(page)
+    assert root.find("./head/title").text == lessons.TITLES[name]
+    identities = [node.get("id") for node in root.iter() if node.get("id")]
+    assert len(identities) == len(set(identities))
+    assert "<script" not in page
+    assert re.findall(r"(?:href|src)=\"(?!#)|url\(|@import", page) == []
+    assert set(re.findall(r"https?://[^\" ]*", page)) == {"http://www.w3.org/2000/svg"}
+    assert "prefers-color-scheme:dark" in page
+    assert "nan" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL).lower().split()
+
+
+@pytest.mark.parametrize("name", lessons.LESSONS)
+def test_proofs_in_the_figures_hold(name):
+    for block in made(name).blocks:
+        if isinstance(block, Shown):
+            assert "✗" not in block.figure.sheet.about
+
+
+def test_tables_are_rectangular():
+    for name in lessons.LESSONS:
+        for block in made(name).blocks:
+            if isinstance(block, Numbers):
+                assert {len(row) for row in block.rows} == {len(block.columns)}
+
+
+def test_the_same_bytes_on_every_run(tmp_path):
+    here = lessons.page({name: made(name) for name in lessons.LESSONS})
+    target = tmp_path / "all.html"
+    program = "import sys; from viz.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "lesson", "all", "-o", str(target)]
+    subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": "7"}, check=True, capture_output=True)
+    assert target.read_text(encoding="utf-8") == here
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_texts_are_escaped():
+    hostile = "</p><script>alert(1)</script>&\"'\x00\ud800"
+    lesson = Lesson(hostile, (hostile, Claim(hostile, True), Numbers((hostile,), ((hostile,),))))
+    page = lessons.page({'a"><b>': lesson, "other": lesson})
+    root = parsed(page)
+    assert [node for node in root.iter() if node.tag in ("script", "b")] == []
+    shown = "</p><script>alert(1)</script>&\"'\ufffd\ufffd"
+    assert root.find(".//article/p").text == shown
+    assert root.find(".//article").get("id") == 'a"><b>'
+
+
+def test_a_claim_that_fails_is_shown_and_told(capsys, monkeypatch, tmp_path):
+    broken = Lesson("Broken", (Claim("2 = 3", False),))
+    monkeypatch.setattr(lessons, "make", lambda name: broken)
+    target = tmp_path / "x.html"
+    assert main(["lesson", lessons.LESSONS[0], "-o", str(target)]) == 1
+    assert "0 of 1 claim checked and found to hold" in capsys.readouterr().out
+    assert "✗" in target.read_text(encoding="utf-8")
+
+
+def test_lists_the_lessons(capsys):
+    assert main(["lesson"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(lessons.LESSONS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["none"], "there is no lesson 'none'; choose one of shared-weight"),
+        ([""], "there is no lesson ''"),
+        (["shapes", "-o", "x.svg"], "must end in one of .html"),
+        (["shapes", "-o", "missing/x.html"], "does not exist"),
+        (["-o", "x.html"], "-o needs the lesson to write"),
+    ],
+)
+def test_refuses_in_one_sentence(arguments, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["lesson", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert said in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writes_to_standard_output(capsysbinary):
+    assert main(["lesson", lessons.LESSONS[0], "-o", "-"]) == 0
+    out, err = capsysbinary.readouterr()
+    assert out.decode() == lessons.page({lessons.LESSONS[0]: made(lessons.LESSONS[0])})
+    assert b"claims checked" in err

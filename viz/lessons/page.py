@@ -1,0 +1,103 @@
+"""Lessons as one HTML file that needs nothing else: no script, no font, nothing from a network.
+
+Colours follow the reader's system. Every text is escaped; the policy forbids whatever an escaped text could try.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+
+from ..svg import text
+from ..theme import page_rules
+from ..words import Rich, rich
+from .lesson import Block, Claim, Formula, Lesson, Numbers, Shown
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_NUMBER = re.compile(r"[-−+]?[\d∞—]|NaN|$")
+_RIGHT = ' class="n"'
+LECTURE = "Recurrent nets, and where their gradient goes"
+
+
+def page(lessons: Mapping[str, Lesson]) -> str:
+    """Return the page of these lessons, by name; more than one get a table of contents."""
+    title = next(iter(lessons.values())).title if len(lessons) == 1 else LECTURE
+    contents = [] if len(lessons) == 1 else [f"<h1>{text(LECTURE)}</h1>", _contents(lessons)]
+    figures = [block.figure for lesson in lessons.values() for block in lesson.blocks if isinstance(block, Shown)]
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="color-scheme" content="light dark">',
+            '<meta name="referrer" content="no-referrer">',
+            f"<title>{text(title)}</title>",
+            f"<style>\n{page_rules([figure.sheet.identity for figure in figures])}{_style()}</style>",
+            "</head>",
+            "<body>",
+            "<main>",
+            *contents,
+            *(_article(name, lesson, "h2" if contents else "h1") for name, lesson in lessons.items()),
+            "</main>",
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def _contents(lessons: Mapping[str, Lesson]) -> str:
+    items = [f'<li><a href="#{text(name)}">{_words(lesson.title)}</a></li>' for name, lesson in lessons.items()]
+    return "\n".join(["<nav>", "<ol>", *items, "</ol>", "</nav>"])
+
+
+def _article(name: str, lesson: Lesson, heading: str) -> str:
+    title = f"<{heading}>{_words(lesson.title)}</{heading}>"
+    return "\n".join([f'<article id="{text(name)}">', title, *map(_block, lesson.blocks), "</article>"])
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, str):
+        return f"<p>{_words(block)}</p>"
+    if isinstance(block, Formula):
+        return f'<p class="formula">{_words(block.text)}</p>'
+    if isinstance(block, Claim):
+        sign, name = ("✓", "holds") if block.holds else ("✗", "fails")
+        return f'<p class="claim {name}"><span>{sign}</span> {_words(block.text)}</p>'
+    if isinstance(block, Numbers):
+        return _table(block)
+    caption = f"<figcaption>{_words(block.caption)}</figcaption>"
+    room = f'style="max-width:{1.1 * block.figure.sheet.width:.0f}px"'
+    return f'<figure class="shown">\n<div {room}>{block.figure.svg}</div>{caption}\n</figure>'
+
+
+def _table(table: Numbers) -> str:
+    measured = [all(_NUMBER.match(cell) for cell in column) for column in zip(*table.rows, strict=True)]
+    rows = "\n".join(_row("td", row, measured) for row in table.rows)
+    head = _row("th", table.columns, measured)
+    return f"<table>\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+
+
+def _row(tag: str, cells: Sequence[str], measured: Sequence[bool]) -> str:
+    """Return a row; numbers stand at the right of their column."""
+    written = [f"<{tag}{_RIGHT * number}>{_words(cell)}</{tag}>" for cell, number in zip(cells, measured, strict=True)]
+    return f"<tr>{''.join(written)}</tr>"
+
+
+def _words(words: str) -> str:
+    return "".join(_run(rich(words)))
+
+
+def _run(words: Rich) -> Iterable[str]:
+    for run in words:
+        yield f"<{run.shift}>{text(run.text)}</{run.shift}>" if run.shift else text(run.text)
+
+
+@cache
+def _style() -> str:
+    return resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
