@@ -117,7 +117,7 @@ def complex_direction(f: ArrayFunction, arrays: Sequence[Array], direction: Sequ
     with np.errstate(all="ignore"):
         slope = value.imag / h
     # Below the first bound the step's own error shows, below the second the imaginary part underflows.
-    unknown = np.where(np.abs(slope) < 1e3 * h * h, np.abs(slope), 0) + 1e-306 / h
+    unknown = np.where(np.abs(slope) < 1e12 * h * h, np.abs(slope), 0) + 1e-306 / h
     return estimate(slope, 64 * np.finfo(value.real.dtype).eps * np.abs(slope) + unknown)
 
 
