@@ -132,9 +132,9 @@ def _back(mark: Mark, scale: Scale, theme: str) -> dict[str, str]:
     """Return how Graphviz draws the gradient arrow of an edge: what is not a number is not scaled."""
     if mark.state == "measured" and not scale.below(mark.norm):
         return {"color": resolve(theme, [f"g{mark.bin}", "r"])["stroke"], "penwidth": f"{scale.width(mark.norm):.2f}"}
-    names = {"measured": "below", "nonfinite": "nan", "structural": "hollow"}
+    names = {"measured": "below", "nonfinite": "nan", "structural": "hollow", "wrong": "nan"}
     found = {"color": resolve(theme, [names.get(mark.state, mark.state), "r"])["stroke"]}
-    if mark.state == "nonfinite":
+    if mark.state in ("nonfinite", "wrong"):
         return {**found, "penwidth": "3"}
     return {**found, "style": "dashed" if mark.state == "measured" else "dotted"}
 

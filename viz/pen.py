@@ -177,7 +177,7 @@ def _sample(sample: Sample) -> Item:
         return Group((line("f", ends), area("fh", [(spot.right - (x - spot.left) * 0.7, y) for x, y in tip])))
     if sample.kind == "below":
         return _gradient(Mark("measured", 1e-9, 1.0), back, Scale(1.0))
-    if sample.kind in ("zero", "structural", "nonfinite", "cut"):
+    if sample.kind in ("zero", "structural", "nonfinite", "cut", "wrong"):
         return _gradient(Mark(sample.kind), back, Scale(1.0))  # type: ignore[arg-type]
     if sample.kind == "parameter":
         return _item("", (), spot)

@@ -27,7 +27,7 @@ Role = Literal[
     "constant",
     "op",
 ]
-State = Literal["measured", "zero", "structural", "nonfinite", "cut"]
+State = Literal["measured", "zero", "structural", "nonfinite", "cut", "wrong"]
 
 GAIN_BINS = (0.25, 0.8, 1.25, 4.0)
 """Bounds of the five bins of local gain, |contribution| / |adjoint of the user|."""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..derivative import Edge
+from ..derivative import Edge, pull_edge
 from ..derivative import vjp as graph_vjp
-from ..node import Array, Node, walk
+from ..node import Array, Node, describe, walk
 from ..ops import constant, mul, sum_
 from ..ops import input as input_node
 from ..run import leaf_value, run
 from .failure import GradientFailure, code
 from .gradients import degenerated, name_of
 from .laws import ROUNDING, Subject, check, compare
+from .oracles import Oracle
 
 
 def graph_subject(
@@ -134,9 +135,62 @@ def check_graph(
         random=random,
         f=f,
     )
-    check(subject, progress)
-    if second and subject.slots and subject.value.size:
-        check(_second_order(subject, y, leaves, arrays), progress)
+    try:
+        check(subject, progress)
+        if second and subject.slots and subject.value.size:
+            check(_second_order(subject, y, leaves, arrays), progress)
+    except GradientFailure as failure:
+        raise located(failure, y, dict(zip(leaves, arrays, strict=True))) from None
+
+
+def located(failure: GradientFailure, y: Node, feed: Mapping[Node, Array]) -> GradientFailure:
+    """The failure with the graph and those of its edges whose rule is wrong by itself, named in the message."""
+    finding = failure.finding
+    finding.graph, finding.edges = y, tuple(wrong_edges(y, feed))
+    if finding.edges and len(y.args) != len(list(walk(y))) - 1:  # for a single op the failure says it already
+        named = [f"argument {edge.slot} of {describe(edge.user)}" for edge in finding.edges[:3]]
+        finding.detail = "\n".join(filter(None, [finding.detail, f"the wrong rule: {', '.join(named)}"]))
+    return GradientFailure(finding)
+
+
+def wrong_edges(y: Node, feed: Mapping[Node, Array]) -> Iterator[Edge]:
+    """The edges of the graph of `y` whose contribution, taken alone, is not the derivative of the op they lead into.
+
+    >>> import minigrad as mg
+    >>> from minigrad.testing import mutants
+    >>> x = mg.input((), name="x")
+    >>> y = mg.exp(mutants(mg.ops.tanh)[0](x))
+    >>> [(edge.user.op.name, edge.slot) for edge in wrong_edges(y, {x: 0.5})]
+    [('tanh', 0)]
+    """
+    values = run(y, feed)
+    rng = np.random.default_rng(0)
+    for node in reversed(list(walk(y))):
+        if node.dtype.kind != "f":
+            continue
+        args = [values[arg] for arg in node.args]
+        for slot, arg in enumerate(node.args):
+            if arg.dtype.kind == "f" and not _edge_is_right(node, slot, values[node], args, rng):
+                yield Edge(node, slot)
+
+
+def _edge_is_right(node: Node, slot: int, out: Array, args: Sequence[Array], rng: np.random.Generator) -> bool:
+    def kernel(moved: Sequence[Array]) -> Array:
+        return np.asarray(node.op.kernel(*args[:slot], *moved, *args[slot + 1 :], **node.params))
+
+    w = rng.uniform(0.5, 1.5, node.shape).astype(node.dtype)
+    v = rng.uniform(0.5, 1.0, args[slot].shape)
+    with np.errstate(all="ignore"):
+        oracle = Oracle(kernel, [args[slot]], rng)
+        try:
+            pulled = pull_edge(node, slot, w, out, args)
+        except Exception:
+            return False
+        got = np.zeros(()) if pulled is None else np.asarray(pulled) * v
+        want = w * oracle.push([v])
+        gap = abs(float(np.sum(got)) - float(np.sum(want)))
+        scale = float(np.sum(np.abs(got)) + np.sum(np.abs(want)))
+        return not gap > 1e-6 * scale or not oracle.is_smooth([v])
 
 
 def _fits(leaf: Node, value: Any) -> bool:

@@ -30,6 +30,7 @@ STATES = {
     "structural": "stops here: a factor is 0",
     "nonfinite": "NaN or ∞",
     "cut": "cut",
+    "wrong": "wrong gradient",
 }
 
 
