@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from minigrad.paths import Flow
@@ -11,6 +11,7 @@ from rnn import Table
 from ..figure import Figure
 from . import compare as _compare
 from . import ledger as _ledger
+from . import lines as _lines
 from . import river as _river
 from . import triangle as _triangle
 
@@ -66,6 +67,29 @@ def ledger(
     <Figure ledger: 6 entries>
     """
     return Figure(_ledger.scene(flow, parts, by, top, budget), theme)
+
+
+def lines(
+    title: str,
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    across: str,
+    up: str,
+    sentence: str = "",
+    powers: bool = False,
+    dots: Iterable[str] = (),
+    theme: str = "light",
+) -> Figure:
+    """Draw up to five curves, each a list of points, over one axis; what is not finite is left out.
+
+    Where `powers`, heights are powers of ten: give their logarithms. The curves named in `dots` are marked point by
+    point. Raises ValueError for no curve, too many, or one without a finite point.
+
+    >>> from viz import charts
+    >>> charts.lines("squares", {"x^2": [(x, x * x) for x in range(5)]}, across="x", up="height")
+    <Figure lines: 1 curve>
+    """
+    return Figure(_lines.scene(title, curves, across, up, sentence, powers, dots), theme)
 
 
 def compare(figures: Mapping[str, Figure] | Sequence[Figure], *, theme: str = "light") -> Figure:

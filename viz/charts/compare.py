@@ -16,6 +16,7 @@ from ..pen import ink
 from ..scene import Scene
 from ..words import Run, one_line, plain, plural, width
 from .ledger import Ledger
+from .lines import Lines
 from .river import River
 from .river_sheet import LEFT, Frame
 from .triangle import MOST_DECADES, Triangle
@@ -95,6 +96,8 @@ def _shared(parts: list[Any]) -> list[Any]:
         shared = {"high": high, "low": max(min(part.low for part in parts), high - MOST_DECADES), "spans": spans}
     elif isinstance(parts[0], River):
         shared = {"unit": min(Frame(part, 0.0, NARROW - EDGE - LEFT).unit for part in parts)}
+    elif isinstance(parts[0], Lines):
+        shared = {"spans": tuple(_hull([part.spans[which] for part in parts]) for which in (0, 1))}
     else:
         assert isinstance(parts[0], Ledger)
         shared = {"longest": max(part.longest for part in parts), "span": _hull([part.span for part in parts])}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import four_paths, shapes, shared_weight
+from . import cliff, dial, eigenvalues, four_paths, shapes, shared_weight
 from .lesson import Lesson
 from .page import page
 
@@ -20,6 +20,9 @@ _MODULES: dict[str, ModuleType] = {
     "shared-weight": shared_weight,
     "shapes": shapes,
     "four-paths": four_paths,
+    "dial": dial,
+    "eigenvalues": eigenvalues,
+    "cliff": cliff,
 }
 LESSONS = tuple(_MODULES)
 """The names of the lessons, in the order of the lecture."""

@@ -12,11 +12,12 @@ from importlib import resources
 
 from ..svg import text
 from ..theme import page_rules
-from ..words import Rich, rich
+from ..words import Rich, Run, rich
 from .lesson import Block, Claim, Formula, Lesson, Numbers, Shown
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _NUMBER = re.compile(r"[-−+]?[\d∞—]|NaN|$")
+_NEGATIVE = re.compile(r"(?<!\w)-(?=[\d∞])|(?<=\de)-(?=\d)")
 _RIGHT = ' class="n"'
 LECTURE = "Recurrent nets, and where their gradient goes"
 
@@ -95,6 +96,8 @@ def _words(words: str) -> str:
 
 def _run(words: Rich) -> Iterable[str]:
     for run in words:
+        # A minus sign, unlike a hyphen, is not parted from its number at the end of a line.
+        run = Run(_NEGATIVE.sub("−", run.text), run.shift)
         yield f"<{run.shift}>{text(run.text)}</{run.shift}>" if run.shift else text(run.text)
 
 
