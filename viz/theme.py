@@ -131,7 +131,7 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .flow-line{{fill:none;stroke:$h-rim}} .neg-line{{fill:none;stroke:$g4}} .c .flow-line{{stroke:$c-rim}}
 .l0{{fill:none;stroke:$g0;stroke-width:2.6}} .l0 .dot{{stroke:none;fill:$g0}}
 .l1{{fill:none;stroke:$g4;stroke-width:2.6;stroke-dasharray:9 4}} .l1 .dot{{stroke:none;fill:$g4}}
-.l2{{fill:none;stroke:$c-rim;stroke-width:2.6;stroke-dasharray:2 3}} .l2 .dot{{stroke:none;fill:$c-rim}}
+.l2{{fill:none;stroke:$c-rim;stroke-width:2.6;stroke-dasharray:3 2}} .l2 .dot{{stroke:none;fill:$c-rim}}
 .l3{{fill:none;stroke:$w-rim;stroke-width:2.6;stroke-dasharray:12 3 3 3}} .l3 .dot{{stroke:none;fill:$w-rim}}
 .l4{{fill:none;stroke:$quiet;stroke-width:1.8;stroke-dasharray:5 5}} .l4 .dot{{stroke:none;fill:$quiet}}
 .pale{{fill:#ffffff}} .inked{{fill:#14191d}}

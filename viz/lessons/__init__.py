@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import cliff, dial, eigenvalues, four_paths, shapes, shared_weight
+from . import cliff, conveyor, dial, eigenvalues, four_paths, shapes, shared_weight, three_cells, truncated
 from .lesson import Lesson
 from .page import page
 
@@ -23,6 +23,9 @@ _MODULES: dict[str, ModuleType] = {
     "dial": dial,
     "eigenvalues": eigenvalues,
     "cliff": cliff,
+    "truncated": truncated,
+    "conveyor-belt": conveyor,
+    "three-cells": three_cells,
 }
 LESSONS = tuple(_MODULES)
 """The names of the lessons, in the order of the lecture."""

@@ -74,7 +74,8 @@ def _block(block: Block) -> str:
         return _table(block)
     caption = f"<figcaption>{_words(block.caption)}</figcaption>"
     room = f'style="max-width:{1.1 * block.figure.sheet.width:.0f}px"'
-    return f'<figure class="shown">\n<div {room}>{block.figure.svg}</div>{caption}\n</figure>'
+    wide = " wide" if block.figure.kind == "comparison" else ""
+    return f'<figure class="shown{wide}">\n<div {room}>{block.figure.svg}</div>{caption}\n</figure>'
 
 
 def _table(table: Numbers) -> str:
