@@ -10,6 +10,8 @@ The way from nodes to calls, a module each:
     lower      the NumPy calls (calls, kernels, products), as few as the layout allows
     memory     buffers that are never in use together share memory
     program    the calls as a Python function, its loops rolled up
+
+`checkpoint` stands before all of them: it trades time for memory by rewriting the nodes.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from numpy.typing import ArrayLike
 
 from ..node import Array, Node
 from ..run import fit, leaf_value, needed, run
+from . import checkpoint
 from .blocks import blocked
 from .bounds import ORDINARY
 from .calls import Operand
@@ -143,15 +146,25 @@ class Function:
         source: the Python that runs, for reading.
     """
 
-    def __init__(self, inputs: Sequence[Node], outputs: Any, passes: Collection[str] = PASSES) -> None:
+    def __init__(
+        self,
+        inputs: Sequence[Node],
+        outputs: Any,
+        passes: Collection[str] = PASSES,
+        checkpoints: Collection[Node] | None = None,
+    ) -> None:
         unknown = [name for name in passes if name not in PASSES]
         if unknown:
             raise ValueError(f"function: no pass is called {unknown[0]!r}; there are {', '.join(PASSES)}")
         self.inputs = tuple(inputs)
-        self.passes = tuple(name for name in PASSES if name in passes)
+        possible = PASSES if checkpoints is None else checkpoint.PASSES
+        self.passes = tuple(name for name in PASSES if name in passes and name in possible)
         self._outputs = outputs
         self._targets = _flatten(outputs)
-        self._graph = from_nodes(_needed(self._targets, self.inputs), self.inputs, self._targets)
+        computed = self._targets
+        if checkpoints is not None:
+            computed = checkpoint.recomputed(self._targets, {*checkpoints, *self.inputs})
+        self._graph = from_nodes(_needed(computed, self.inputs), self.inputs, computed)
         fed = set(self.inputs)
         self._held = [term.leaf for term in self._graph.terms if term.leaf is not None and term.leaf not in fed]
         self._plan = _compiled(self._graph, self.passes)
@@ -192,11 +205,22 @@ class Function:
         return self._plan
 
 
-def function(inputs: Node | Sequence[Node], outputs: Any, *, passes: Collection[str] = PASSES) -> Function:
+def function(
+    inputs: Node | Sequence[Node],
+    outputs: Any,
+    *,
+    passes: Collection[str] = PASSES,
+    checkpoints: Collection[Node] | None = None,
+) -> Function:
     """Compile `outputs` (a node, or a list, tuple or dict of nodes) into a function of `inputs`.
 
     Parameters that are not inputs are read at each call. The results are fresh arrays in the structure of `outputs`.
     `passes` names the passes to use, all by default; results are those of `run`, to rounding, whichever are used.
+
+    With `checkpoints`, a collection of nodes, gradients keep no other intermediate values: they are computed a second
+    time, one segment between checkpoints after the other. That takes about a third more time and, with the states of
+    every sqrt(T)-th step as checkpoints, memory that grows with sqrt(T) instead of T. Passes that would keep values or
+    join steps are then left out.
 
     >>> import minigrad as mg
     >>> x = mg.input((2,))
@@ -204,7 +228,7 @@ def function(inputs: Node | Sequence[Node], outputs: Any, *, passes: Collection[
     >>> f([1.0, 3.0])
     {'square': array([1., 9.])}
     """
-    return Function([inputs] if isinstance(inputs, Node) else list(inputs), outputs, passes)
+    return Function([inputs] if isinstance(inputs, Node) else list(inputs), outputs, passes, checkpoints)
 
 
 def _needed(targets: Sequence[Node], inputs: Sequence[Node]) -> list[Node]:
