@@ -10,7 +10,20 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import cliff, conveyor, dial, eigenvalues, four_paths, shapes, shared_weight, three_cells, truncated
+from . import (
+    broken,
+    cliff,
+    conveyor,
+    dial,
+    eigenvalues,
+    fans,
+    four_paths,
+    hello,
+    shapes,
+    shared_weight,
+    three_cells,
+    truncated,
+)
 from .lesson import Lesson
 from .page import page
 
@@ -26,6 +39,9 @@ _MODULES: dict[str, ModuleType] = {
     "truncated": truncated,
     "conveyor-belt": conveyor,
     "three-cells": three_cells,
+    "fans": fans,
+    "hello": hello,
+    "broken-gradient": broken,
 }
 LESSONS = tuple(_MODULES)
 """The names of the lessons, in the order of the lecture."""

@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from functools import cache
 
+import numpy as np
 import pytest
 
 from viz import lessons
@@ -122,3 +123,28 @@ def test_writes_to_standard_output(capsysbinary):
     out, err = capsysbinary.readouterr()
     assert out.decode() == lessons.page({lessons.LESSONS[0]: made(lessons.LESSONS[0])})
     assert b"claims checked" in err
+
+
+def test_a_gradient_that_lost_its_paths_is_named_and_a_sound_one_is_not():
+    from viz.lessons import broken
+
+    seen, scores = np.array([1, 0, 3]), {"start": np.zeros(3), "transition": np.eye(3), "emission": np.ones((3, 4))}
+    assert "lag 1 is missing" in broken._checked(seen, scores, cut=True)
+    assert broken._checked(seen, scores, cut=False) == ""
+
+
+def test_the_bound_is_the_bound():
+    from viz.lessons import dial
+
+    jacobian = dial.turned(1.6)
+    assert dial.excess(jacobian) < 1e-9
+    jacobian.log10_norm[7] = 7 * np.log10(1.6) + 0.01
+    assert dial.excess(jacobian) == pytest.approx(0.01)
+
+
+def test_without_the_testing_kit_the_lesson_says_what_to_install(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "rnn.testing", None)
+    target = tmp_path / "x.html"
+    assert main(["lesson", "broken-gradient", "-o", str(target)]) == 1
+    assert "pip install minigrad[test]" in capsys.readouterr().err
+    assert not target.exists()
