@@ -15,6 +15,7 @@ from ..words import number, plural
 from .lesson import Claim, Formula, Lesson, Numbers, Shown, drawn
 
 TITLE = "Find the broken gradient"
+SIGNS = {"start": "π", "transition": "T", "emission": "E"}
 STATES, SYMBOLS, STEPS = 3, 4, 6
 
 Params = Mapping[str, np.ndarray]
@@ -49,13 +50,18 @@ def lesson() -> Lesson:
             "find "
             "out?",
             "The example is a hidden Markov model, because there one knows what the gradient has to be. The forward "
-            "algorithm sums over all sequences of hidden states, step by step, in logarithms:",
+            "algorithm sums over all sequences of hidden states, step by step, in logarithms, with scores π for the "
+            "start, "
+            "T for the transitions and E for the emissions:",
             Formula("α_t(j) = log Σ_i exp(α_{t−1}(i) + T_{ij}) + E_j(x_t),    log Z = log Σ_j exp α_T(j)"),
             f"It has {STATES} states and sees {plural(STEPS, 'symbol')}. The gradient of log Z in the scores is the "
             "expected number of times each start, transition and emission was used (Eisner 2016), so its sums are "
             "known "
             f"without any derivative: one start, {STEPS - 1} transitions, {STEPS} emissions.",
-            Shown(drawn(sound[0][-1]), "The sound backward pass: the gradient runs back along the whole chain of α."),
+            Shown(
+                drawn(sound[0][-1]),
+                "The sound backward pass: the gradient runs back along every α, down to α_0, the start scores π.",
+            ),
             Shown(
                 drawn(broken[0][-1]),
                 "The broken one. The forward pass is the same, number by number. The gradient stops at a bar.",
@@ -99,16 +105,17 @@ def lesson() -> Lesson:
 
 def _log_z(seen: np.ndarray, scores: Params, cut: bool) -> tuple[list[mg.Node], dict[str, mg.Node]]:
     """Return log Z of every beginning of the sequence, and the scores; `cut` stops the gradient between steps."""
-    nodes: dict[str, mg.Node] = {name: mg.parameter(value, name=name) for name, value in scores.items()}
+    nodes: dict[str, mg.Node] = {name: mg.parameter(value, name=SIGNS[name]) for name, value in scores.items()}
     found: list[mg.Node] = []
-    alpha = nodes["start"]
+    with mg.scope("hmm", t=-1):
+        alpha = mg.reshape(nodes["start"], (STATES,)).named("α")
     for t, symbol in enumerate(seen):
         with mg.scope("hmm", t=t):
             before = alpha
             if t:
                 carried = mg.stop_gradient(alpha) if cut else alpha
                 before = mg.logsumexp(carried[:, None] + nodes["transition"], axis=0)
-            alpha = (before + nodes["emission"][:, int(symbol)]).named("alpha")
+            alpha = (before + nodes["emission"][:, int(symbol)]).named("α")
             found.append(mg.logsumexp(alpha).named("log Z"))
     return found, nodes
 

@@ -64,10 +64,9 @@ def lesson() -> Lesson:
                 "What loss t sends to the use of W_ih at step k, in the net that reads forward: nothing above the "
                 "diagonal, for the past cannot see the future.",
             ),
-            Shown(
-                triangle(tables[1], theme="auto"),
-                "The same in the net that reads backward: the mirror image. Only on the diagonal do both have a say.",
-            ),
+            "In the net that reads backward it is the mirror image: nothing below the diagonal. Only on the diagonal "
+            "do "
+            "both have a say.",
             "That is why a bidirectional net cannot write text: to predict a character it has already read it. It is "
             "made for tagging, translation and speech, where all of the input is there before the first answer.",
             Claim(

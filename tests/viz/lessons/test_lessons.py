@@ -68,6 +68,8 @@ def test_the_same_bytes_on_every_run(tmp_path):
     here = lessons.page({name: made(name) for name in lessons.LESSONS})
     target = tmp_path / "all.html"
     program = "import sys; from viz.cli import main; sys.exit(main(sys.argv[1:]))"
+    identities = [node.get("id") for node in parsed(here).iter() if node.get("id")]
+    assert len(identities) == len(set(identities))
     command = [sys.executable, "-c", program, "lesson", "all", "-o", str(target)]
     subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": "7"}, check=True, capture_output=True)
     assert target.read_text(encoding="utf-8") == here
