@@ -203,13 +203,16 @@ class Elementwise(Op):
         if not isinstance(first, Node):
             return super().__call__(*args, **params)
         shape, dtype = first.shape, first.dtype
-        for arg in args[1:]:
+        for arg in args:
+            if arg is first:
+                continue
             if not isinstance(arg, Node):
                 return super().__call__(*args, **params)
-            if arg.shape != shape or arg.dtype is not dtype:
+            if arg.dtype is not dtype or arg.shape != shape:
                 return self.build(args, params)
-        result = self._dtype_of_same.get(dtype)
-        if result is None:
+        try:
+            result = self._dtype_of_same[dtype]
+        except KeyError:
             result = self._dtype_of_same.setdefault(dtype, self.dtype(*[dtype] * len(args)))
         return make(self, args, params, shape, result)
 
