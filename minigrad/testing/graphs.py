@@ -40,6 +40,9 @@ def graph_subject(
     w = input_node(y.shape, y.dtype, name="seed")
     pulled: list[Node] = list(graph_vjp(y, floats, w, unreachable="zero")) if y.dtype.kind == "f" else []
 
+    # A gradient may not be coarser than the graph it belongs to.
+    coarsest = max([float(np.finfo(n.dtype).eps) for n in walk(y) if n.dtype.kind == "f"], default=1.0)
+
     def in_slots(values: Sequence[Array]) -> list[Any]:
         found = iter(values)
         return [next(found) if leaf.dtype.kind == "f" else None for leaf in leaves]
@@ -52,7 +55,7 @@ def graph_subject(
         return in_slots([values[g] for g in pulled])
 
     def jitter(at: Sequence[Array], seed: Array, rng: np.random.Generator, size: float | None) -> list[Any]:
-        return in_slots(run_jittered(pulled, {**dict(zip(leaves, at, strict=True)), w: seed}, rng, size))
+        return in_slots(run_jittered(pulled, {**dict(zip(leaves, at, strict=True)), w: seed}, rng, size, coarsest))
 
     return Subject(
         name=name,
@@ -77,12 +80,17 @@ _EXACT = ("constant", "reshape", "transpose", "slice", "place", "broadcast_to", 
 
 
 def run_jittered(
-    outputs: Sequence[Node], feed: Mapping[Node, Array], rng: np.random.Generator, size: float | None = None
+    outputs: Sequence[Node],
+    feed: Mapping[Node, Array],
+    rng: np.random.Generator,
+    size: float | None = None,
+    coarsest: float = 1.0,
 ) -> list[Array]:
     """Evaluate with every float result moved at random: by a unit in the last place, or by `size` relative to itself.
 
     How far the results of several such runs lie apart is what rounding may do to them, cancellation included (Monte
-    Carlo arithmetic; Parker, 1997). With a `size` zeros move too, by as much as 1 would, and ties part.
+    Carlo arithmetic; Parker, 1997); units above `coarsest` are not granted. With a `size` zeros move too, by as much
+    as 1 would, and ties part.
     """
     values: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
@@ -94,7 +102,7 @@ def run_jittered(
             else:
                 value = leaf_value(node)
             if value.dtype.kind in "fc" and node.op.analytic and node.op.name not in _EXACT:
-                eps = np.finfo(value.dtype).eps if size is None else size
+                eps = min(float(np.finfo(value.dtype).eps), coarsest) if size is None else size
                 unit = np.abs(value) if size is None else np.where(value == 0, 1, np.abs(value))
                 draw = rng.integers(-1, 2, value.shape) if size is None else rng.uniform(-1, 1, value.shape)
                 value = (value + eps * unit * draw).astype(value.dtype)

@@ -26,6 +26,7 @@ minigrad.testing.failure.GradientFailure: loss: lag 7 is missing or wrong...
 """
 
 from .check import check_bptt
+from .mutation import gradient_mutants
 from .nets import Net, recurrent_nets
 
-__all__ = ["Net", "check_bptt", "recurrent_nets"]
+__all__ = ["Net", "check_bptt", "gradient_mutants", "recurrent_nets"]

@@ -154,7 +154,7 @@ class _Bptt:
             self._name_the_element(s, got, situation, n)
 
     def _name_the_element(self, s: Subject, got: list[Any], situation: _Situation, n: int) -> None:
-        worst: tuple[float, Finding] | None = None
+        wrong = []
         for slot in self.floats:
             for index in list(np.ndindex(s.arrays[slot].shape))[:256]:
                 along: list[Any] = [None] * len(s.arrays)
@@ -163,14 +163,11 @@ class _Bptt:
                 pushed: Estimate = s.oracle.push(along)
                 mine, want = float(got[slot][index]), float(pushed[-1])
                 ratio = abs(mine - want) / (self._allowed(s, abs(mine) + abs(want), pushed.error[-1]) or 1e-300)
-                if (
-                    ratio > 1
-                    and (worst is None or ratio > worst[0])
-                    and not self._is_noise(s, slot, index, mine - want)
-                ):
-                    worst = ratio, self._finding(s, situation, n, (slot, index), mine, want)
-        if worst is not None:
-            raise GradientFailure(worst[1])
+                if ratio > 1:
+                    wrong.append((ratio, slot, index, mine, want))
+        for _, slot, index, mine, want in sorted(wrong, key=lambda found: -found[0]):
+            if not self._is_noise(s, slot, index, mine - want):
+                raise GradientFailure(self._finding(s, situation, n, (slot, index), mine, want))
 
     def _finding(
         self, s: Subject, situation: _Situation, n: int, where: tuple[int, tuple[int, ...]], got: float, want: float

@@ -110,17 +110,38 @@ class Net:
     def _feed(self, params: Any) -> dict[Node, Any]:
         return {self.model.parameters[name]: value for name, value in params.items()}
 
+    def contributions(self, xs: Any, params: Any) -> dict[str, Array]:
+        """What loss t sends through the use of each weight at step k: name -> (T, T, *shape), by `rnn.bptt`.
+
+        For nets of one layer and direction without lengths.
+        """
+        xs = np.asarray(xs)
+        node, losses = self._on(xs)
+        unrolled = self._graphs[len(xs)].unrolled
+        feed = {**self._feed(params), node: xs}
+        found = {}
+        for name, parameter in self.model.parameters.items():
+            table = rnn.bptt(losses, parameter, unrolled, feed)
+            whole = np.zeros((len(xs), len(xs), *parameter.shape))
+            for t, k in zip(*np.nonzero(table.present), strict=True):
+                whole[t, k] = table.gradient[t][k]
+            found[name] = whole
+        return found
+
     def _on(self, xs: Array) -> tuple[Node, Sequence[Node]]:
-        """The graph for a sequence of this length."""
-        graphs: dict[int, tuple[Node, Sequence[Node]]] = self.__dict__.setdefault("_graphs", {})
-        if len(xs) not in graphs:
-            node = mg.input(xs.shape, name="xs")
-            shorter = Net(**{f: getattr(self, f) for f in self.__dataclass_fields__})
-            shorter.__dict__["model"] = self.model
+        """The graph for a sequence of this length: its input and its losses."""
+        if len(xs) not in self._graphs:
+            shorter = Net(**{name: getattr(self, name) for name in self.__dataclass_fields__})
             lengths = None if self.lengths is None else np.minimum(self.lengths, len(xs))
-            shorter.__dict__["unrolled"] = rnn.unroll(self.model, node, lengths=lengths)
-            graphs[len(xs)] = node, shorter.losses
-        return graphs[len(xs)]
+            unrolled = rnn.unroll(self.model, mg.input(xs.shape, name="xs"), lengths=lengths)
+            shorter.__dict__.update(model=self.model, unrolled=unrolled)
+            self._graphs[len(xs)] = shorter
+        net = self._graphs[len(xs)]
+        return net.unrolled.xs, net.losses
+
+    @cached_property
+    def _graphs(self) -> dict[int, Net]:
+        return {}
 
     def __str__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__dataclass_fields__)

@@ -119,3 +119,16 @@ def test_gradients_that_are_nothing_but_rounding_are_no_alarm():
     halves = np.logaddexp(np.logaddexp(np.logaddexp(x, x), x), x)
     check_graph(np.max(halves), {x: np.array([-3.0, 1.1552734375, -0.869140625])})
     check_graph(np.max(x * y / x), {x: np.array([0.0263671875, 1.0, 2.0]), y: np.array(1.0)})
+
+
+def test_a_kink_whose_slopes_differ_by_1e_minus_8_is_no_alarm():
+    x, y = mg.input((), name="x"), mg.input((), name="y")
+    graph = np.minimum(mg.tanh(x + y) * x, x * mg.tanh(y)) + np.maximum(x * (1 + 3e-8 * y), x)
+    check_graph(graph, {x: np.array(0.0), y: np.array(3.0)})
+
+
+def test_a_float32_leak_in_a_graph_is_no_rounding():
+    x, y = mg.input((), name="x"), mg.input((), name="y")
+    leak = next(m for m in mutants(REGISTRY["tanh"]) if m.mutation == "float32 leak")
+    with pytest.raises(GradientFailure):
+        check_graph(leak(x) * mg.sin(y), {x: np.array(0.5), y: np.array(3.0)})
