@@ -119,8 +119,10 @@ log: Elementwise = Elementwise(
 def _log1p(x: Any) -> Any:
     if not np.iscomplexobj(x):
         return np.log1p(x)
-    # NumPy's own rounds 1 + x first.
-    return 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2) + 1j * np.arctan2(x.imag, 1 + x.real)
+    # NumPy's own rounds 1 + x first, which loses digits near 0; below -1/2 that sum is exact, and x * (2 + x) is not.
+    near_0 = 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2)
+    size = np.where(x.real > -0.5, near_0, np.log(np.hypot(1 + x.real, x.imag)))
+    return size + 1j * np.arctan2(x.imag, 1 + x.real)
 
 
 log1p: Elementwise = Elementwise(

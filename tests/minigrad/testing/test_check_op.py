@@ -130,3 +130,10 @@ def test_a_slice_that_starts_before_the_first_element_is_empty():
     x = mg.parameter(np.arange(3.0))
     assert x[-5::-1].eval().size == np.arange(3.0)[-5::-1].size == 0
     check_op("slice", args=[np.arange(3.0)], params={"index": ((-1, -1, -1),)})
+
+
+@pytest.mark.parametrize("x", [-0.9999092042625951, -1 + 1e-12, -0.5, -0.3, -1e-9, 1e-9, 0.0, 2.0])
+def test_log1p_of_a_complex_number_has_the_digits_of_the_real_one(x):
+    value = mg.ops.log1p.kernel(np.asarray(x + 1e-100j))
+    np.testing.assert_allclose(value.real, np.log1p(x), rtol=4e-15, atol=1e-190)
+    np.testing.assert_allclose(value.imag, 1e-100 / (1 + x), rtol=4e-15)
