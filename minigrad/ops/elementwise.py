@@ -120,8 +120,9 @@ def _log1p(x: Any) -> Any:
     if not np.iscomplexobj(x):
         return np.log1p(x)
     # NumPy's own rounds 1 + x first, which loses digits near 0; below -1/2 that sum is exact, and x * (2 + x) is not.
-    near_0 = 0.5 * np.log1p(x.real * (2 + x.real) + x.imag**2)
-    size = np.where(x.real > -0.5, near_0, np.log(np.hypot(1 + x.real, x.imag)))
+    is_near_0 = x.real > -0.5
+    near_0 = 0.5 * np.log1p(np.where(is_near_0, x.real * (2 + x.real) + x.imag**2, 0))
+    size = np.where(is_near_0, near_0, np.log(np.hypot(1 + x.real, x.imag)))
     return size + 1j * np.arctan2(x.imag, 1 + x.real)
 
 
