@@ -2,7 +2,7 @@
 
 There a derivative is policy, or is lost to rounding, and libraries differ. `cross_check()` measures the table anew, as
 does `python -m minigrad.testing.crosscheck`; torch, jax, autograd and MyGrad are optional and left out where they are
-missing. As measured with torch 2.13, jax (in float64), autograd 1.9 and MyGrad 2.3:
+missing. As measured with torch 2.13, jax (in float64), autograd 1.9 and MyGrad 2.5:
 
                                    torch     jax       autograd  MyGrad    minigrad
     |x| at 0                       0         1         0         0         0
