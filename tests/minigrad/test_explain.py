@@ -195,8 +195,7 @@ def test_source_handles_constants_names_and_structures(dtype):
             got = executed(mg.source(f))(np.ones((2, 2), dtype), np_2=w.value)
         expected = f(np.ones((2, 2), dtype))
         assert type(got) is type(expected)
-        flat = lambda v: list(v.values()) if isinstance(v, dict) else v if isinstance(v, (list, tuple)) else [v]  # noqa: E731
-        for a, b in zip(flat(got), flat(expected), strict=True):
+        for a, b in zip(members(got), members(expected), strict=True):
             np.testing.assert_array_equal(a, b)
             assert a.dtype == b.dtype
 
@@ -229,3 +228,10 @@ def test_the_source_of_a_long_chain_is_written_out():
     for _ in range(5_000):
         y = mg.tanh(y)
     assert mg.source(mg.function([x], y)).count("np.tanh") == 5_000
+
+
+def members(results):
+    """The arrays of a function's results, whatever structure they have."""
+    if isinstance(results, dict):
+        return list(results.values())
+    return results if isinstance(results, (list, tuple)) else [results]

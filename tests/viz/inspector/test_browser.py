@@ -262,7 +262,7 @@ def test_a_cell_of_the_table_lights_exactly_its_edges(page, reading):
         for t, k in ((3, 1), (2, 2)):
             cell = page.locator(f'[data-tk="{t},{k}"]')
             cell.click()
-            assert classed(page, "lit") == lit_by(reading, level, lambda use: (t, k) in found.cells.get(use, {}))  # noqa: B023
+            assert classed(page, "lit") == lit_by(reading, level, lambda use, at=(t, k): at in found.cells.get(use, {}))
             assert cell.get_attribute("aria-pressed") == "true"
             share = found.table.share[t, k]
             shown = float(re.search(r"share (-?[\d.e-]+) %", page.inner_text("#now"))[1])
