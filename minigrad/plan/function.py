@@ -161,13 +161,14 @@ class Function:
         self.passes = tuple(name for name in PASSES if name in passes and name in possible)
         self._outputs = outputs
         self._targets = _flatten(outputs)
-        computed = self._targets
-        if checkpoints is not None:
-            computed = checkpoint.recomputed(self._targets, {*checkpoints, *self.inputs})
-        self._graph = from_nodes(_needed(computed, self.inputs), self.inputs, computed)
-        fed = set(self.inputs)
-        self._held = [term.leaf for term in self._graph.terms if term.leaf is not None and term.leaf not in fed]
-        self._plan = _compiled(self._graph, self.passes)
+        with _no_collections():
+            computed = self._targets
+            if checkpoints is not None:
+                computed = checkpoint.recomputed(self._targets, {*checkpoints, *self.inputs})
+            self._graph = from_nodes(_needed(computed, self.inputs), self.inputs, computed)
+            fed = set(self.inputs)
+            self._held = [term.leaf for term in self._graph.terms if term.leaf is not None and term.leaf not in fed]
+            self._plan = _compiled(self._graph, self.passes)
         self._careful: _Plan | None = None
         self.peak_bytes = self._plan.nbytes + sum(target.size * target.dtype.itemsize for target in self._targets)
 

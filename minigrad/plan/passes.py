@@ -9,6 +9,7 @@ from .mirror import mirror
 from .regroup import regroup_products, regroup_sums
 from .sums import sums
 from .terms import Graph, Rewriter, Rule, Term
+from .widen import widen
 
 # The passes that look at one term at a time.
 LOCAL: dict[str, Callable[[Rewriter], Rule]] = {"fold": fold, "tidy": tidy, "merge": merge}
@@ -16,6 +17,7 @@ LOCAL: dict[str, Callable[[Rewriter], Rule]] = {"fold": fold, "tidy": tidy, "mer
 # The passes that rewrite the whole graph, in the order they run.
 REWRITES: dict[str, Callable[[Graph], Graph]] = {
     "sums": sums,
+    "widen": widen,
     "mirror": mirror,
     "regroup_sums": regroup_sums,
     "regroup_products": regroup_products,
