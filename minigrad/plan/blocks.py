@@ -49,7 +49,9 @@ def _cut(run: list[Group], base: dict[Term, Term], position: dict[Term, int]) ->
     for term in inside:
         given = [position[base[arg]] for arg in term.args if base[arg] not in inside]
         latest[family(term)] = max([latest.get(family(term), -1), *given])
-    number = {member: k for k, member in enumerate(sorted(latest, key=lambda member: (latest[member], position[member])))}
+    number = {
+        member: k for k, member in enumerate(sorted(latest, key=lambda member: (latest[member], position[member])))
+    }
     largest = max(len(group) * group[0].nbytes for group in run) // len(number)
     width = max(1, _BLOCK_BYTES // max(1, largest))
     if len(number) < 2 * width:

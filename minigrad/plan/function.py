@@ -3,7 +3,7 @@
 The way from nodes to calls, a module each:
 
     terms      the graph in a form that passes may rewrite
-    passes     rewriting it: merge (fold, tidy), sums, mirror, regroup (bounds)
+    passes     rewriting it: merge (fold, tidy), sums, widen, mirror, regroup (bounds)
     schedule   groups of like, independent terms, in order of execution (roles finds the recurrences)
     blocks     groups on more memory than the cache holds, cut
     layout     where every value lies (view, spent), so that joining values costs nothing

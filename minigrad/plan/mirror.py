@@ -81,4 +81,9 @@ def _times_finite(e: Any, s: Any) -> Any:
     return np.minimum(e, np.finfo(e.dtype).max) * s
 
 
-KERNELS |= {"exp_neg": _exp_neg, "inverse_1p": _inverse_1p, "times_finite": _times_finite, "sech2_of_exp": _sech2_of_exp}
+KERNELS |= {
+    "exp_neg": _exp_neg,
+    "inverse_1p": _inverse_1p,
+    "times_finite": _times_finite,
+    "sech2_of_exp": _sech2_of_exp,
+}

@@ -7,6 +7,7 @@ gate that gets another function) is thrown away, and is at most a quarter of the
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from .spent import IN_PLACE
@@ -49,5 +50,5 @@ def _covered(whole: Term, members: list[Term]) -> bool:
     if len(cut) != 1:
         return False
     spans = sorted(index[cut[0]][:2] for index in indices)
-    apart = all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    apart = all(before[1] <= after[0] for before, after in pairwise(spans))
     return apart and sum(term.size for term in {term.args[0] for term in members}) >= _COVER * whole.size
