@@ -9,7 +9,7 @@ a row is read off where it enters a matrix product, h^T delta, whose norm and in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from minigrad.paths import Cotangents, Paths, Reach, Rows, Tangents, join_rows, 
 from minigrad.paths.measure import Floats, directions, largest, norms
 from minigrad.run import values_of
 
-from .arrivals import Arrivals, Pending, Use, uses_of
+from .arrivals import Arrivals, Factor, Pending, Use, uses_of
 from .unroll import Unrolled
 
 # Rows handled at once where contributions must be written out: bounds the memory, not the result.
@@ -218,6 +218,7 @@ class Table:
             bits[loss] = bits.get(loss, 0) | 1 << t
         reached = dict(sweep(self._paths, Reach(), bits))
         waiting = Counter(use.step for use in self._uses.values())
+        factors = _factors(self._uses.values(), self._values)
         parts: dict[int, list[Rows]] = {}
         for use, rows in self._arrivals():
             entries = (slice(rows.start, rows.stop), use.step)
@@ -232,7 +233,7 @@ class Table:
             self.present[entries] = _bits(reached[use.exit.user], rows.start, rows.stop)
             waiting[use.step] -= 1
             if use.step not in parts and not waiting[use.step]:
-                self.norm[entries] = self._norms_of_use(use, rows)
+                self.norm[entries] = self._norms_of_use(use, rows, factors)
                 continue
             # Norms do not add: where a step uses the source more than once its contributions are summed first.
             parts.setdefault(use.step, []).extend(self._written(use, rows))
@@ -250,12 +251,11 @@ class Table:
         whole: Array = dict(sweep(self._paths, self._cotangents, seeds))[self.source]
         return whole
 
-    def _norms_of_use(self, use: Use, rows: Rows) -> Floats:
-        factor = use.factor(self._values)
-        if factor is None:
+    def _norms_of_use(self, use: Use, rows: Rows, factors: Mapping[Use, Factor]) -> Floats:
+        if use not in factors:
             return np.concatenate([norms(part.stack) for part in self._written(use, rows)])
-        other, flipped = factor
-        return _product_norms(other, np.swapaxes(rows.stack, 1, 2) if flipped else rows.stack)
+        other, flipped = factors[use]
+        return norms(np.matmul(other, np.swapaxes(rows.stack, 1, 2) if flipped else rows.stack))
 
 
 class Gradients(Sequence["Contributions"]):
@@ -355,8 +355,15 @@ def _bits(number: int, start: int, stop: int) -> NDArray[np.bool_]:
     return np.unpackbits(octets, bitorder="little")[: stop - start].astype(bool)
 
 
-def _product_norms(other: Array, stack: Array) -> Floats:
-    """|other @ member| for each member of the stack. The triangular factor of `other` stands for it where smaller."""
-    if other.shape[0] > other.shape[1] and np.isfinite(other).all():
-        other = np.asarray(np.linalg.qr(other, mode="r"))
-    return norms(np.matmul(other, stack))
+def _factors(uses: Iterable[Use], values: Mapping[Node, Array]) -> dict[Use, Factor]:
+    """What each use that is a product multiplies its cotangents by. A tall matrix is replaced by its triangular factor,
+    which leaves norms as they are and is smaller; those of all steps are found in one call."""
+    factors = {use: factor for use in uses if (factor := use.factor(values)) is not None}
+    tall: dict[tuple[int, ...], list[Use]] = {}
+    for use, (matrix, _) in factors.items():
+        if matrix.shape[0] > matrix.shape[1] and np.isfinite(matrix).all():
+            tall.setdefault(matrix.shape, []).append(use)
+    for alike in tall.values():
+        triangles = np.linalg.qr(np.stack([factors[use][0] for use in alike]), mode="r")
+        factors |= {use: (triangle, factors[use][1]) for use, triangle in zip(alike, triangles, strict=True)}
+    return factors
