@@ -155,3 +155,57 @@ def _local_derivatives(x: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Ar
         partials[t, :, 2] = i * (1 - g * g)
         partials[t, :, 3] = tanh_c * o * (1 - o)
     return h, partials, through, kept
+
+
+def character_window(
+    cell: str, read: Array, wanted: Array, states: list[Array], weights: list[Array]
+) -> tuple[float, list[Array], list[Array]]:
+    """Mean loss, gradients and last states of a character model (`cell` is "rnn" or "lstm"), one step at a time.
+
+    `read` and `wanted` are codes (T, B); `weights` are those of the cell, then W and b of the readout.
+    """
+    w_ih, w_hh, b_ih, b_hh, w_y, b_y = weights
+    batch, hidden = states[0].shape
+    rows = np.arange(batch)
+    h, c = states
+    kept, loss = [], 0.0
+    for codes, following in zip(read, wanted, strict=True):
+        before = h, c
+        pre = w_ih[:, codes].T + b_ih + h @ w_hh.T + b_hh
+        if cell == "rnn":
+            gates: tuple[Array, ...] = ()
+            h = np.tanh(pre)
+        else:
+            i, f, o = (_sigmoid(pre[:, k * hidden : (k + 1) * hidden]) for k in (0, 1, 3))
+            g = np.tanh(pre[:, 2 * hidden : 3 * hidden])
+            c = f * c + i * g
+            gates = i, f, g, o, np.tanh(c)
+            h = o * gates[-1]
+        logits = h @ w_y.T + b_y
+        chances = np.exp(logits - logits.max(1, keepdims=True))
+        chances /= chances.sum(1, keepdims=True)
+        loss -= float(np.log(chances[rows, following]).sum())
+        kept.append((codes, following, before, gates, h, chances))
+    gradients = [np.zeros_like(w) for w in weights]
+    dh = np.zeros_like(h)
+    dc = np.zeros_like(h)
+    for codes, following, (h_before, c_before), gates, h_now, chances in reversed(kept):
+        chances[rows, following] -= 1
+        dy = chances / wanted.size
+        gradients[4] += dy.T @ h_now
+        gradients[5] += dy.sum(0)
+        dh = dh + dy @ w_y
+        if cell == "rnn":
+            d = dh * (1 - h_now * h_now)
+        else:
+            i, f, g, o, tanh_c = gates
+            dc = dc + dh * o * (1 - tanh_c * tanh_c)
+            parts = [dc * g * i * (1 - i), dc * c_before * f * (1 - f), dc * i * (1 - g * g), dh * tanh_c * o * (1 - o)]
+            d = np.concatenate(parts, axis=1)
+            dc = dc * f
+        np.add.at(gradients[0].T, codes, d)
+        gradients[1] += d.T @ h_before
+        gradients[2] += d.sum(0)
+        gradients[3] += d.sum(0)
+        dh = d @ w_hh
+    return loss / wanted.size, gradients, [h, c]
