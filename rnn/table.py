@@ -69,6 +69,9 @@ class Lag:
     norm: float
     share: float
 
+    def __repr__(self) -> str:
+        return f"<lag: share {self.share:.3g}, norm {self.norm:.3g}>"
+
 
 class Table:
     """The contributions to a gradient by loss t and by step k of use. See `bptt`.

@@ -52,8 +52,12 @@ class Part:
         """The Frobenius norm of the gradient. Norms of parts do not add."""
         return norm(self.gradient if isinstance(self.gradient, list) else [self.gradient])
 
+    def __repr__(self) -> str:
+        paths = "1 path" if self.count == 1 else f"{self.count:,} paths"
+        return f"<{type(self).__name__.lower()}: {paths}, share {self.share:.3g}, norm {self.norm:.3g}>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Use(Part):
     """What all paths that start with one use of a source contribute.
 
@@ -63,6 +67,9 @@ class Use(Part):
 
     user: Node
     slot: int
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, as argument {self.slot} of {describe(self.user)}>"
 
     @property
     def edge(self) -> Edge:

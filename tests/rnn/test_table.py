@@ -304,3 +304,9 @@ def test_a_run_with_another_feed_is_refused():
         rnn.bptt(losses, weight, net, feed, run=run)
     run = mg.run(losses, feed)
     assert np.array_equal(rnn.bptt(losses, weight, net, feed, run=run).norm, rnn.bptt(losses, weight, net, feed).norm)
+
+
+def test_a_lag_says_what_it_is_without_its_array() -> None:
+    net = rnn.unroll(rnn.RNN(1, 9, rng=0), np.ones((1, 1, 1)))
+    table = rnn.bptt([mg.sum(step.h) for step in net.steps], net.model.parameters["bias_ih_l0"], net)
+    assert repr(table.by_lag()[0]) == f"<lag: share 1, norm {table.norm[0, 0]:.3g}>"
