@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+import minigrad as mg
 from minigrad import Node
 
 from .words import Rich, Run, number, one_line, rich
@@ -68,6 +70,19 @@ def name_of(name: str, *, layers: bool = False) -> Rich:
         letter = "W" if kind == "weight" else "b"
         return (Run(letter), Run(which, "sub"), *((Run(above, "sup"),) if above else ()))
     return rich(name) if _SIMPLE.fullmatch(name) else (Run(one_line(name, 14)),)
+
+
+def weight_name(weight: Node, outputs: Node | Iterable[Node], otherwise: str = "W") -> Rich:
+    """Return the name of `weight` as it is set on a figure of `outputs`: with its layer, if there are several.
+
+    >>> import numpy as np, rnn
+    >>> from viz.words import plain
+    >>> net = rnn.unroll(rnn.RNN(1, 2, layers=2, rng=0), np.ones((2, 1, 1)))
+    >>> plain(weight_name(net.model.parameters["weight_hh_l0"], net.outputs))
+    'W_hh^0'
+    """
+    names = (_WEIGHT.fullmatch(node.name) for node in mg.walk(outputs) if node.name and not node.args)
+    return name_of(weight.name or otherwise, layers=len({found[3] for found in names if found and found[3]}) > 1)
 
 
 def at_step(name: str, t: int) -> Rich:

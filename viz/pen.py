@@ -181,6 +181,6 @@ def _sample(sample: Sample) -> Item:
         return _gradient(Mark(sample.kind), back, Scale(1.0))  # type: ignore[arg-type]
     if sample.kind == "parameter":
         return _item("", (), spot)
-    name = {"state": "h", "input": "x", "output": "y", "loss": "loss"}.get(sample.kind, "p")
+    name = {"state": "h", "input": "x", "affine": "y", "loss": "loss"}.get(sample.kind, "p")
     around = Spot(spot.x, spot.y, spot.h, spot.h) if sample.kind in ("input", "pointwise") else spot
     return Group((_shape(sample.kind, around),), name)

@@ -13,7 +13,7 @@ from minigrad import GradientError, Node, Parameter
 from rnn import Table
 
 from . import words
-from .labels import name_of
+from .labels import weight_name
 from .measure import Sweep
 from .words import Rich, number, plural
 
@@ -25,11 +25,12 @@ GROUPS = 64
 class Proof:
     """How far the contributions of every loss t through every use k of `weight` are from dL/dW.
 
-    `groups` is how many groups of losses are told apart, 0 if every loss is; `size` the sum of the norms of the
-    contributions.
+    `label` is the weight's name as it is set on the figure, `groups` how many groups of losses are told apart, 0 if
+    every loss is; `size` the sum of the norms of the contributions.
     """
 
     weight: Parameter
+    label: Rich
     contributions: int
     difference: float
     size: float
@@ -39,11 +40,6 @@ class Proof:
     def holds(self) -> bool:
         """Whether the difference is rounding: 1e-13 of the sum of the contributions' norms, or less."""
         return self.difference <= 1e-13 * self.size
-
-    @property
-    def label(self) -> Rich:
-        """The weight's name as it is set on the figure."""
-        return name_of(self.weight.name or "W")
 
     @property
     def sentence(self) -> Rich:
@@ -74,4 +70,5 @@ def prove(losses: Sequence[Node], weight: Parameter, steps: int, sweep: Sweep) -
         return None
     difference = float(np.max(np.abs(table.total - sweep.adjoints[weight]), initial=0.0))
     told = GROUPS if len(losses) > GROUPS else 0
-    return Proof(weight, int(table.present.sum()), difference, float(table.norm.sum()), told)
+    label = weight_name(weight, sweep.output)
+    return Proof(weight, label, int(table.present.sum()), difference, float(table.norm.sum()), told)

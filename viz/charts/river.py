@@ -13,7 +13,7 @@ from minigrad.paths import Flow
 
 from ..chart import WIDTH, Chart
 from ..ink import Sheet
-from ..labels import name_of
+from ..labels import name_of, weight_name
 from ..measure import norm
 from ..timeline import Timeline
 from ..words import Rich, Run, number, one_line, plural
@@ -105,7 +105,7 @@ def scene(flow: Flow) -> River:
     bands = tuple(Band(*key, share) for key, share in sorted(sums.items()) if min(key[:2]) >= 0)
     lanes = _lanes(timeline, bands)
     direct = sums.get((SOURCE, LOSS, ""), 0.0)
-    label = name_of(flow.sources[0].name or "W") if len(flow.sources) == 1 else (Run("all sources"),)
+    label = weight_name(flow.sources[0], flow.y) if len(flow.sources) == 1 else (Run("all sources"),)
     sides = [abs(value) for stage in stages for value in (stage.loss, stage.use) if math.isfinite(value)]
     across = [abs(band.share) for band in bands if math.isfinite(band.share)]
     return River(

@@ -14,7 +14,7 @@ from rnn import Table
 
 from ..chart import WIDTH, Chart, proof_of
 from ..ink import Sheet
-from ..labels import name_of
+from ..labels import weight_name
 from ..measure import norm
 from ..words import Rich, Run, number, plural
 
@@ -83,7 +83,7 @@ class Triangle(Chart):
 
 def scene(table: Table) -> Triangle:
     """Return what the triangle of `table` shows."""
-    label = name_of(table.source.name or "W")
+    label = weight_name(table.source, table.losses)
     norms, share, present = table.norm, table.share, table.present
     block = max(1, -(-max(norms.shape) // MOST_CELLS))
     lags = _lags(table)
