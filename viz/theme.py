@@ -134,7 +134,7 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .l2{{fill:none;stroke:$c-rim;stroke-width:2.6;stroke-dasharray:3 2}} .l2 .dot{{stroke:none;fill:$c-rim}}
 .l3{{fill:none;stroke:$w-rim;stroke-width:2.6;stroke-dasharray:12 3 3 3}} .l3 .dot{{stroke:none;fill:$w-rim}}
 .l4{{fill:none;stroke:$quiet;stroke-width:1.8;stroke-dasharray:5 5}} .l4 .dot{{stroke:none;fill:$quiet}}
-.pale{{fill:#ffffff}} .inked{{fill:#14191d}}
+.pale{{fill:#ffffff}} .inked{{fill:#000000}}
 """
 
 
