@@ -13,11 +13,12 @@ from minigrad import Edge as Use
 from minigrad import Node, Run
 
 from . import words
+from .buses import Bus
 from .groups import Group, Grouping, Kinds, cells, ops
 from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm
-from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
-from .timeline import CellKey, LaneNodes, cell_name, cell_of
+from .scene import Box, Cell, Column, DockItem, Edge, Lane, Look, Mark, Tag
+from .timeline import CellKey, LaneNodes, cell_name
 from .words import Rich, number, one_line, plain, plural, rich
 
 
@@ -55,13 +56,17 @@ class Assembly:
         self.uses: dict[str, list[Use]] = {}
         self.layers = len({cell[1] for cell in self.kinds.cells}) > 1
         self.lane = {lane.key: lane for lane in timeline.lanes}
+        self.buses = [Bus(sequence, self) for sequence in timeline.sequences]
 
     def build(self, shown: Sequence[int]) -> None:
         """Add the initial states, the steps `shown`, and a gap wherever steps are left out."""
         self._states("initial", shown[0] - 1 if shown else -1)
         for place, t in enumerate(shown):
-            if place and shown[place - 1] < t - 1:
-                self._gap(shown[place - 1], t - 1)
+            given = self.timeline.told(t - 1)[1] < 0 <= t - 1
+            if place and shown[place - 1] < t - 1 - given:
+                self._gap(shown[place - 1], t - 1 - given)
+            if given:
+                self._step(t - 1, "end")
             self._step(t)
         if shown:
             self._states("initial", shown[-1] + 1, reverse=True)
@@ -96,10 +101,15 @@ class Assembly:
                 self._pill(index, lane, node, t)
 
     def _state_label(self, lane: LaneNodes, t: int) -> Rich:
-        layer = cell_of(lane.last)[1]
+        layer = self.timeline.cell(lane.last)[1]
         above = str(layer) if self.layers and isinstance(layer, int) else ""
         above = ("←" if lane.reverse else "") + above
-        return (*at_step(lane.name, t), *((words.Run(above, "sup"),) if above else ()))
+        return (*self._at(lane.name, t), *((words.Run(above, "sup"),) if above else ()))
+
+    def _at(self, name: str, place: int) -> Rich:
+        """Return `name` with its step; the second time that time starts, primed."""
+        phase, t = self.timeline.told(place)
+        return at_step(name + "′" * min(phase, 3), t)
 
     def _pill(self, column: int, lane: LaneNodes, node: Node, t: int) -> None:
         identity = self.pills[node] = f"{lane.key}.state@{t}"
@@ -111,8 +121,10 @@ class Assembly:
 
     def _gap(self, before: int, last: int) -> None:
         """Add the column that stands for the steps after `before` up to `last`."""
-        hidden = last - before
+        hidden = sum(before < t <= last for t in self.timeline.times)
         index = self._column("gap", rich(f"… {plural(hidden, 'step')} …"), hidden)
+        for bus in self.buses:
+            bus.stop(last, None)
         for lane in self.timeline.lanes:
             enter, leave = (last + 1, before + 1) if lane.reverse else (before, last)
             if enter not in lane.nodes or leave not in lane.nodes:
@@ -131,7 +143,7 @@ class Assembly:
         return [use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) != t]
 
     def _step(self, t: int, kind: str = "step") -> None:
-        header = rich(f"t = {t + 1}") if kind == "step" and self.timeline.timed else ()
+        header = rich(self.timeline.said(t)) if kind == "step" and self.timeline.timed else ()
         column = self._column(kind, header)
         groups = self.grouping(self.kinds, t)
         owner = {member: group for group in groups for member in group.members}
@@ -139,13 +151,15 @@ class Assembly:
             key = cell_name(cell)
             title = f"{' '.join(cell[0]).upper()} cell" + (f", layer {cell[1]}" if self.layers else "")
             title += ", right to left" if cell[2] else ""
-            self.cells.append(Cell(f"{key}cell@{t}", column, f"{key}cell", f"{title}, t = {t + 1}"))
+            self.cells.append(Cell(f"{key}cell@{t}", column, f"{key}cell", f"{title}, {self.timeline.said(t)}"))
         for group in groups:
             self._group_box(group, column, t, owner)
         for lane in self.timeline.lanes:
             node = lane.nodes.get(t)
             if node in owner:
                 self._pill(column, lane, node, t)
+        for bus in self.buses:
+            bus.stop(t, self._maker(bus.sequence.parts.get(t), owner, t))
         self._fork(groups, column, t)
         self._fan(groups, owner, column, t)
         for group in groups:
@@ -157,12 +171,12 @@ class Assembly:
         label, note = group.label, group.note
         if group.role == "input":
             shown = self.names.inputs.get(t)
-            label, note = at_step("x", t) if shown is None else (words.Run(character(shown)),), ()
+            label, note = self._at("x", t) if shown is None else (words.Run(character(shown)),), ()
         elif group.role == "loss":
-            label = rich("L") if t == self.timeline.end else at_step("L", t)
+            label = rich("L") if t == self.timeline.end else at_step("L", self.timeline.told(t)[1])
             note = self.names.remarks.get(t, ())
         elif group.role == "output":
-            label = rich("y") if t == self.timeline.end else at_step(last.name or "y", t)
+            label = rich("y") if t == self.timeline.end else self._at(last.name or "y", t)
             note = label
         self.boxes.append(
             Box(
@@ -176,12 +190,26 @@ class Assembly:
                 group.kind,
                 "" if group.cell is None else f"{cell_name(group.cell)}cell",
                 tags=tuple(self._tags(group, owner, t)),
+                looks=self._looks(group),
             )
         )
 
+    def _looks(self, group: Group) -> tuple[Look, ...]:
+        """Return how much an attention takes of each step, of the first sequence of the batch."""
+        weights = next((node for node in group.members if node.name == "attention"), None)
+        if group.role != "attention" or weights is None or self.run is None or weights not in self.run:
+            return ()
+        read = (self._bus(arg) for member in group.members for arg in self.timeline.args(member))
+        bus = next((bus for bus in read if bus is not None), None)
+        if bus is None or not weights.shape or weights.shape[0] != len(bus.sequence.parts):
+            return ()
+        values = np.asarray(self.run[weights], dtype=float).reshape(weights.shape[0], -1)[:, 0]
+        labels = (self._at(part.name or "h", place) for place, part in bus.sequence.parts.items())
+        return tuple(Look(label, float(value)) for label, value in zip(labels, values, strict=True))
+
     def _called(self, group: Group, t: int) -> str:
         named = group.members[-1].name
-        return plain(at_step(named, t)) if named else plain(group.label)
+        return plain(self._at(named, t)) if named else plain(group.label)
 
     def _title(self, node: Node, called: str) -> str:
         """Return name, op, shape, norms and source line of `node`, for the tooltip."""
@@ -198,14 +226,14 @@ class Assembly:
         """Return the parameters used by the group, those of the states first, biases last."""
         found: list[tuple[int, str, int, Tag]] = []
         for member in group.members:
-            for slot, arg in enumerate(member.args):
-                if not isinstance(arg, mg.Parameter):
+            for slot, used in enumerate(member.args):
+                arg = self._parameter(used)
+                if arg is None:
                     continue
-                name = arg.name or "w"
-                label = name_of(name, layers=self.layers)
-                identity = self._dock(arg, name, label)
+                identity = self._dock(arg)
+                label = self.dock[identity].label
                 operand, rank = self._operand(member, owner)
-                title = f"{plain(label)}, use at t = {t + 1}"
+                title = f"{plain(label)}, use at {self.timeline.said(t)}"
                 sent = self._sent([Use(member, slot)])
                 if sent is not None:
                     title += f"; contributes {number(sent, 3)} to |dL/d{plain(label)}|"
@@ -226,9 +254,20 @@ class Assembly:
             return self.timeline.lane[other], 0
         return (owner[other].key, 1) if other in owner else ("", 1)
 
-    def _dock(self, parameter: mg.Parameter, name: str, label: Rich) -> str:
+    def _parameter(self, used: Node) -> mg.Parameter | None:
+        """Return the parameter that `used` is, or what was made of it before the steps (its transpose, say)."""
+        while used.args and used in self.kinds.weight and used not in self.timeline.step:
+            used = used.args[0]
+        return used if isinstance(used, mg.Parameter) else None
+
+    def _dock(self, parameter: mg.Parameter) -> str:
+        """Return the id of `parameter` in the dock; of two that are called alike the second is primed."""
         identity = self.numbers.setdefault(parameter, f"parameter {len(self.numbers)}")
         if identity not in self.dock:
+            name = parameter.name or "w"
+            label = name_of(name, layers=self.layers)
+            while any(item.label == label for item in self.dock.values()):
+                label = (words.Run(label[0].text + "′"), *label[1:])
             title = f"{one_line(name, 80)}, {shape_text(parameter.shape)}, |value| {number(norm(parameter.value), 3)}"
             if self.sweep is not None and parameter in self.sweep.adjoints:
                 title += f", |dL/d{plain(label)}| {number(norm(self.sweep.adjoints[parameter]), 3)}"
@@ -242,8 +281,8 @@ class Assembly:
         for lane in self.timeline.lanes:
             at = t + 1 if lane.reverse else t - 1
             node = lane.nodes.get(at)
-            cell = None if node is None else cell_of(lane.last)
-            users = [] if node is None else [g for g in groups if g.cell == cell and _uses(g, node)]
+            cell = None if node is None else self.timeline.cell(lane.last)
+            users = [] if node is None else [g for g in groups if g.cell == cell and self._uses(g, node)]
             if node is None or len(users) < 2 or self.level == "op":
                 continue
             fork = f"{lane.key}.fork@{t}"
@@ -271,11 +310,11 @@ class Assembly:
                 sent = self._sent(uses)
                 self._edge(source, self.pills[node], mark(sent, sent or 0.0), node, uses)
                 continue
-            inside = [g for g in groups if g is not maker and g.cell == maker.cell and _uses(g, node)]
+            inside = [g for g in groups if g is not maker and g.cell == maker.cell and self._uses(g, node)]
             if inside:
                 fan = f"{lane.key}.fan@{t}"
                 title = self._title(node, plain(self._state_label(lane, t)))
-                cell = f"{cell_name(cell_of(node))}cell"
+                cell = f"{cell_name(self.timeline.cell(node))}cell"
                 self.boxes.append(Box(fan, column, f"{lane.key}.fan", "junction", (), title, cell=cell))
                 self.fans[node], self.members[fan] = fan, [node]
                 self._edge(source, fan, mark(adjoint, adjoint or 0.0), node, uses)
@@ -283,15 +322,27 @@ class Assembly:
                 source, adjoint = fan, self._sent(uses)
             self._edge(source, self.pills[node], mark(adjoint, adjoint or 0.0), node, uses)
 
+    def _uses(self, group: Group, node: Node) -> bool:
+        return any(arg is node for member in group.members for arg in self.timeline.args(member))
+
+    def _bus(self, node: Node) -> Bus | None:
+        return next((bus for bus in self.buses if node in bus.whole), None)
+
+    def _maker(self, node: Node | None, owner: Mapping[Node, Group], t: int) -> str | None:
+        """Return the box that shows `node` in the column of step `t`: its state, or what makes it."""
+        if node is None:
+            return None
+        return self.pills.get(node) or (f"{owner[node].key}@{t}" if node in owner else None)
+
     def _same_cell(self, a: Node, b: Node) -> bool:
-        return self.timeline.step.get(a) == self.timeline.step.get(b) and cell_of(a) == cell_of(b)
+        return self.timeline.step.get(a) == self.timeline.step.get(b) and self.timeline.cell(a) == self.timeline.cell(b)
 
     def _inflow(self, group: Group, owner: Mapping[Node, Group], t: int) -> None:
         """Add the edges that end in `group`, each with what it sends back."""
         members = set(group.members)
         uses: dict[tuple[str, int], list[Use]] = {}
         for member in group.members:
-            for slot, arg in enumerate(member.args):
+            for slot, arg in enumerate(self.timeline.args(member)):
                 source = None if arg in members else self._source(arg, group, owner, t)
                 if source is not None:
                     place = slot if self.level == "op" else 0
@@ -306,6 +357,9 @@ class Assembly:
 
     def _source(self, arg: Node, group: Group, owner: Mapping[Node, Group], t: int) -> str | None:
         """Return the box an edge from `arg` to `group` starts at, or None if it is not drawn."""
+        bus = self._bus(arg)
+        if bus is not None:
+            return bus.enter or None
         if arg in owner:
             same = self.level == "op" or (owner[arg].cell is not None and owner[arg].cell == group.cell)
             if arg in self.pills and not same:
@@ -335,15 +389,17 @@ class Assembly:
             return None
         sums: dict[Node, np.ndarray] = {}
         for use in uses:
-            term = self.sweep.sent.get(use)
+            bus = self._bus(use.argument)
+            term = self.sweep.sent.get(use) if bus is None else bus.sent([use])
+            target = self.timeline.alias.get(use.argument, use.argument) if bus is None else bus.sequence.node
             if term is not None:
-                sums[use.argument] = term if use.argument not in sums else sums[use.argument] + term
+                sums[target] = term if target not in sums else sums[target] + np.reshape(term, sums[target].shape)
         return norm(*sums.values()) if sums else None
 
     def _edge(
         self, source: str, target: str, found: Mark | None, node: Node, uses: Sequence[Use], hidden: int = 0
     ) -> None:
-        called = plain(at_step(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
+        called = plain(self._at(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
         title = f"{called}, {shape_text(node.shape)}"
         if found and found.state == "measured":
             title += f"; gradient {number(found.norm, 3)} comes back"
@@ -362,9 +418,6 @@ class Assembly:
         self.edges.append(Edge(identity, source, target, one_line(title, 200), found, hidden))
         self.uses[identity] = list(uses)
 
-
-def _uses(group: Group, node: Node) -> bool:
-    return any(arg is node for member in group.members for arg in member.args)
 
 
 def _storey(cell: CellKey) -> tuple[tuple[str, ...], int, bool]:

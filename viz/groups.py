@@ -16,11 +16,10 @@ from minigrad import Edge, Node
 
 from .labels import name_of, symbol
 from .scene import Role
-from .timeline import CellKey, Timeline, cell_of
+from .timeline import PLUMBING, CellKey, Timeline
 from .words import Rich, Run
 
 SIGNS = frozenset({"add", "add_n", "mul", "sub", "div"})
-PLUMBING = frozenset({"slice", "reshape", "transpose", "broadcast_to", "cast", "concat"})
 GATES = frozenset("figorzn")
 
 
@@ -46,14 +45,21 @@ class Kinds:
         self.cells: list[CellKey] = []
         for lane in timeline.lanes:
             for node in lane.nodes.values():
-                if cell_of(node) not in self.cells and any(cell_of(node)[0]):
-                    self.cells.append(cell_of(node))
+                cell = timeline.cell(node)
+                if cell not in self.cells and any(cell[0]):
+                    self.cells.append(cell)
         self.weight: set[Node] = set()
         self.affine: set[Node] = set()
         self.stage: dict[Node, int] = {}
         """For every node of a step how many affine maps of its cell, each behind something else, lie behind it."""
         for node in timeline.nodes:
             self._classify(node)
+        self.feeds: set[Node] = set()
+        """What a step computes before its cells: a path leads from there into a cell of the same step."""
+        for node in reversed(timeline.nodes):
+            users = (edge.user for edge in timeline.users[node] if timeline.step.get(edge.user) == timeline.step.get(node))
+            if any(user in self.feeds or timeline.cell(user) in self.cells for user in users):
+                self.feeds.add(node)
 
     def _classify(self, node: Node) -> None:
         name, args = node.op.name, node.args
@@ -74,7 +80,7 @@ class Kinds:
 
     def is_merge(self, node: Node) -> bool:
         """Tell whether `node` joins the two directions of a net."""
-        return node.scope.get("role") == "merge" and cell_of(node) not in self.cells
+        return node.scope.get("role") == "merge" and self.timeline.cell(node) not in self.cells
 
     def _sum_of_affine(self, node: Node) -> bool:
         parts = [arg for arg in node.args if arg not in self.weight]
@@ -82,13 +88,28 @@ class Kinds:
 
     def _together(self, a: Node, b: Node) -> bool:
         step = self.timeline.step
-        return step.get(a) == step.get(b) and cell_of(a) == cell_of(b)
+        return step.get(a) == step.get(b) and self.timeline.cell(a) == self.timeline.cell(b)
+
+    def looks(self, node: Node) -> bool:
+        """Tell whether `node` belongs to an attention."""
+        return "attention" in node.scope.labels
+
+    def is_given(self, node: Node) -> bool:
+        """Tell whether `node` is a constant that a cell reads as it reads an input."""
+        if node.op.name != "constant" or node.dtype.kind != "f" or not node.shape or node in self.timeline.lane:
+            return False
+        return any(
+            edge.user.op.name in ("concat", "matmul") and (edge.user in self.feeds or edge.user in self.affine)
+            for edge in self.timeline.users[node]
+        )
 
     def is_input(self, node: Node) -> bool:
         """Tell whether `node` only picks out a piece of what was given from outside of time."""
         if not node.args:
             return node.op.name == "input"
-        outside = all(arg not in self.timeline.step and not arg.args for arg in node.args)
+        if node in self.timeline.alias:
+            return False
+        outside = all(arg not in self.timeline.step and arg not in self.timeline.after for arg in node.args)
         return outside and node.op.name in PLUMBING and not any(arg in self.weight for arg in node.args)
 
 
@@ -120,14 +141,15 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
     groups: dict[Node, Group] = {}
     found: list[Group] = []
     for node in timeline.steps[t]:
-        if node.op.name in ("constant", "parameter") or (node in kinds.weight):
+        given = kinds.is_given(node)
+        if node.op.name == "parameter" or (node.op.name == "constant" and not given) or node in kinds.weight:
             continue
-        inside = cell_of(node) in kinds.cells
-        joins = _neighbours(kinds, node, groups, inside)
+        inside = timeline.cell(node) in kinds.cells
+        joins = _neighbours(kinds, node, groups, inside or node in kinds.feeds)
         if joins:
             _join(joins, node, groups, found)
             continue
-        role = _role(kinds, node, inside)
+        role = "input" if given else _role(kinds, node, inside or node in kinds.feeds)
         label = (Run(symbol(node)),)
         group = _group(kinds, role, label, [node])
         found.append(group)
@@ -148,12 +170,13 @@ def _neighbours(kinds: Kinds, node: Node, groups: dict[Node, Group], inside: boo
     near = []
     for arg in node.args:
         group = groups.get(arg)
-        if group is None or group in near or cell_of(arg) != cell_of(node):
+        if group is None or group in near or kinds.timeline.cell(arg) != kinds.timeline.cell(node):
             continue
         affine = node in kinds.affine and arg in kinds.affine and kinds.stage[node] == kinds.stage[arg]
         merge = kinds.is_merge(arg)
         tail = not inside and (kinds.is_merge(node) if merge else group.role == "loss")
-        if affine or tail:
+        same = kinds.looks(node) or (node in kinds.feeds and node.op.name in PLUMBING and len(node.args) == 1)
+        if affine or tail or (same and group.cell is None):
             near.append(group)
     return near
 
@@ -172,9 +195,11 @@ def _join(joins: list[Group], node: Node, groups: dict[Node, Group], found: list
 def _role(kinds: Kinds, node: Node, inside: bool) -> Role:
     if kinds.is_input(node):
         return "input"
+    if kinds.looks(node):
+        return "attention"
     if node in kinds.affine:
         return "affine" if inside else "output"
-    if kinds.is_merge(node):
+    if kinds.is_merge(node) or (node.op.name == "concat" and kinds.timeline.cell(node) not in kinds.cells):
         return "function"
     if not inside:
         return "loss"
@@ -187,7 +212,8 @@ def _role(kinds: Kinds, node: Node, inside: bool) -> Role:
 
 def _group(kinds: Kinds, role: Role, label: Rich, members: list[Node]) -> Group:
     node = members[0]
-    cell = cell_of(node) if cell_of(node) in kinds.cells else None
+    cell: CellKey | None = kinds.timeline.cell(node)
+    cell = cell if cell in kinds.cells else None
     return Group(kinds.timeline.key[node], role, label, members, cell=cell)
 
 
@@ -199,6 +225,8 @@ def _finish(kinds: Kinds, group: Group) -> None:
     group.key = kinds.timeline.key[named]
     if group.role == "affine" and not any(isinstance(a, mg.Parameter) for m in group.members for a in m.args):
         group.label = _weights_of(kinds, group)
+    if group.role == "attention":
+        group.label = (Run("attention"),)
     if group.role == "gate":
         group.note, group.label = group.label, name_of(named.name or "")
         group.kind = named.name if named.name in GATES else ""

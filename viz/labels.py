@@ -26,6 +26,7 @@ SYMBOLS = {
     "stop_gradient": "stop",
 }
 _WEIGHT = re.compile(r"(weight|bias)_(\w+?)(?:_l(\d+))?(_reverse)?")
+_LETTERS = {"weight": "W", "bias": "b"}
 _SIMPLE = re.compile(r"[A-Za-z]{1,3}(_[A-Za-z0-9]{1,4})?")
 
 
@@ -57,7 +58,7 @@ def _scalar(node: Node) -> str:
 
 
 def name_of(name: str, *, layers: bool = False) -> Rich:
-    """Return a name as it is set on a figure: `weight_hh_l0` as W with the subscript hh.
+    """Return a name as it is set on a figure: `weight_hh_l0` as W with the subscript hh, `linear.bias` as b.
 
     >>> from viz.words import plain
     >>> plain(name_of("weight_hh_l0")), plain(name_of("bias_ih_l1_reverse", layers=True)), plain(name_of("W_x"))
@@ -69,6 +70,11 @@ def name_of(name: str, *, layers: bool = False) -> Rich:
         above = ("←" if back else "") + (layer if layers and layer else "")
         letter = "W" if kind == "weight" else "b"
         return (Run(letter), Run(which, "sub"), *((Run(above, "sup"),) if above else ()))
+    owner, dot, part = name.rpartition(".")
+    if dot and part in _LETTERS and re.fullmatch(r"\w{1,8}", owner):
+        return Run(_LETTERS[part]), Run(owner, "sub")
+    if dot and re.fullmatch(r"\w{1,8}", part):
+        return (Run(part),)
     return rich(name) if _SIMPLE.fullmatch(name) else (Run(one_line(name, 14)),)
 
 

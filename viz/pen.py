@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
+from .colour import cividis, ink_on
 from .ink import Circle, Group, Item, Rect, Shape, Sheet, area, line
 from .layout.picture import Picture, Sample
 from .layout.routes import Arrow, Path
-from .layout.sizes import ACTIVATION, CHIP, NOTE, OP, TEXT
+from .layout.sizes import ACTIVATION, CHIP, MOST_LOOKS, NOTE, OP, TEXT, look_width
 from .layout.spot import Spot
 from .layout.stamp import Route, Word
 from .scene import Box, Edge, Mark, Scale
-from .words import Rich, Run, plain
+from .words import Rich, Run, number, plain
 
 _KINDS = {
     "f": "kf",
@@ -123,14 +124,34 @@ def _box(box: Box, spot: Spot) -> Group:
             Word(box.label, spot.x, spot.y - 1, TEXT, style="bold"),
             Word(box.note, spot.x, spot.y + 15, ACTIVATION),
         )
-    elif not box.tags and box.role != "junction":
+    elif box.role == "attention":
+        return Group((_shape(box.role, spot), *_looks(box, spot)), name, box.title, part=box.id)
+    elif not box.tags and box.role not in ("junction", "bus"):
         size = {"function": NOTE, "op": OP}.get(box.role, TEXT)
         label = (Word(box.label, spot.x, spot.y + size * 0.35, size),)
     return Group((_shape(box.role, spot), *label), name, box.title, part=box.id)
 
 
+def _looks(box: Box, spot: Spot) -> Iterable[Item]:
+    """Return the inside of an attention: its name, and under each state it looks at how much it takes of it."""
+    yield Word(box.label, spot.x, spot.top + 20, NOTE, "middle")
+    wide = look_width(len(box.looks))
+    left = spot.x - wide * len(box.looks) / 2
+    for place, look in enumerate(box.looks):
+        cell = Spot(left + wide * (place + 0.5), spot.top + 59, wide, 24)
+        ground = Rect("heat", cell, fill=cividis(look.weight))
+        number_ = f"{look.weight:.2f}".lstrip("0") if look.weight < 0.995 else "1"
+        words: tuple[Item, ...] = ()
+        if len(box.looks) <= MOST_LOOKS:
+            words = (
+                Word((Run(number_),), cell.x, cell.y + 5, ACTIVATION, "middle", ink_on(look.weight)),
+                Word(look.label, cell.x, cell.top - 6, ACTIVATION, "middle"),
+            )
+        yield Group((ground, *words), title=f"{plain(look.label)}: weight {number(look.weight, 3)}")
+
+
 def _shape(role: str, spot: Spot) -> Item:
-    if role == "junction":
+    if role in ("junction", "bus"):
         return Circle("dot", spot.x, spot.y, spot.w / 2) if spot.w <= spot.h else Rect("dot", spot, spot.h / 2)
     if role == "pointwise":
         return Circle("s", spot.x, spot.y, spot.w / 2)

@@ -66,10 +66,11 @@ def compose(scene: Scene, body: Body) -> Picture:
     picture = Picture(scene, body, (0.0, 0.0), full, 0.0, size)
     y = _title(picture)
     left = (full - body.width - dock) / 2
-    picture.origin = (left + dock, y)
+    tall = max(body.height, (CHIP_HEIGHT + 10) * len(scene.dock) + 30)
+    picture.origin = (left + dock, y + (tall - body.height) / 2)
     _place_dock(picture, left)
     _headers(picture)
-    picture.height = _legend(picture, y + body.height) + 0.6 * EDGE
+    picture.height = _legend(picture, y + tall) + 0.6 * EDGE
     return picture
 
 

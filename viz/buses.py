@@ -1,0 +1,79 @@
+"""Buses: sequences on the way to what looks at all of their steps, as lines over the columns of a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minigrad import Edge as Use
+
+from .labels import shape_text
+from .measure import mark, norm
+from .scene import Box, Mark
+from .sequences import Gathered, pieces, sent_back
+
+if TYPE_CHECKING:
+    from .assemble import Assembly
+
+
+class Bus:
+    """One sequence on a figure: where it has a box, and what comes back along it.
+
+    The gradient that reaches place p runs back from all uses behind p, and belongs to the parts up to p.
+    """
+
+    def __init__(self, sequence: Gathered, parts: Assembly) -> None:
+        self.sequence, self.parts = sequence, parts
+        self.whole = {sequence.node, *sequence.derived}
+        self.first = min(sequence.parts)
+        step = parts.timeline.step
+        self.uses: dict[int, list[Use]] = {}
+        for node in self.whole:
+            for use in parts.timeline.users[node]:
+                if use.user in step and use.user not in self.whole:
+                    self.uses.setdefault(step[use.user], []).append(use)
+        self.last = max(self.uses, default=-1)
+        self.at = self.enter = ""
+
+    def stop(self, place: int, source: str | None) -> None:
+        """Add the box at `place` of the column last begun, fed by the column before and by the state `source`."""
+        parts, before = self.parts, self.at
+        self.enter = before
+        if not self.first <= place < self.last:
+            return
+        self.at = f"{self.sequence.key}@{place}"
+        held = min(place, max(self.sequence.parts)) - self.first + 1
+        title = f"{held} of {len(self.sequence.parts)} states gathered, {shape_text(self.sequence.node.shape)} in all"
+        parts.boxes.append(
+            Box(self.at, len(parts.columns) - 1, self.sequence.key, "bus", (), title, lane=self.sequence.key)
+        )
+        parts.members[self.at] = [self.sequence.node]
+        if before:
+            found = self._passing(place)
+            parts._edge(before, self.at, found, self.sequence.node, self._slots(place - 1))
+        if source and place in self.sequence.parts:
+            slot = place - self.first
+            uses = [Use(self.sequence.node, slot)]
+            sent = parts._sent(uses)
+            parts._edge(source, self.at, mark(sent, sent or 0.0), self.sequence.parts[place], uses)
+
+    def _slots(self, place: int) -> list[Use]:
+        return [Use(self.sequence.node, at - self.first) for at in self.sequence.parts if at <= place]
+
+    def _passing(self, place: int) -> Mark | None:
+        """Return the gradient that runs from the column of `place` back to the one before it."""
+        behind = [use for at, uses in self.uses.items() if at >= place for use in uses]
+        whole = self.sent(behind)
+        if whole is None:
+            return None
+        size = norm(*pieces(self.sequence, whole, place - 1))
+        return mark(size, size)
+
+    def sent(self, uses: Sequence[Use]) -> np.ndarray | None:
+        """Return what `uses` send back to the whole sequence."""
+        sweep, run = self.parts.sweep, self.parts.run
+        if sweep is None or run is None:
+            return None
+        return sent_back(self.sequence, uses, sweep.sent, run)

@@ -1,0 +1,244 @@
+"""Where nodes stand in time when time starts again: an encoder and its decoder, or one piece after another.
+
+A step label alone does not say when a node is computed: a decoder counts its steps from 0 as its encoder did. A net
+that takes up what a later step made begins a new phase, and phases stand one behind the other. What only passes a
+value on from one place to another (a state stacked, then taken out of the stack again) is that value.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from minigrad import Node
+
+CellKey = tuple[tuple[str, ...], object, bool]
+"""Labels, layer, and whether the net reads from right to left."""
+
+PLUMBING = frozenset({"slice", "reshape", "transpose", "broadcast_to", "cast", "concat"})
+"""Operations that compute nothing: they put what is there in another place or shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """The latest step behind a node, in which phase, and the earliest step of that phase it came from."""
+
+    phase: int
+    t: int
+    low: int
+
+    def starts_again(self, node: Node, t: int) -> bool:
+        """Tell whether a node of step `t` that takes this up begins a new phase: time passed step t, and went on."""
+        if node.of is not None or node.scope.get("direction") == "reverse":
+            return False
+        return self.t > t and self.low <= max(t, 0)
+
+
+@dataclass(slots=True)
+class Phases:
+    """The place of every node that has a step; places are whole numbers, one a step, in the order of time.
+
+    Attributes:
+        place: node -> its place; -1 for what is given before the first step.
+        told: place -> its phase, and the step it is there; step -1 is what a later phase is given before it starts.
+        alias: node -> the node of an earlier place whose value it is.
+        starts: the first places of the phases.
+    """
+
+    place: dict[Node, int] = field(default_factory=dict)
+    told: dict[int, tuple[int, int]] = field(default_factory=dict)
+    alias: dict[Node, Node] = field(default_factory=dict)
+    starts: tuple[int, ...] = (0,)
+
+
+def phases(nodes: Sequence[Node], users: Mapping[Node, Sequence[Node]]) -> Phases:
+    """Return the places of `nodes`, which come in the order in which they were made."""
+    clock = _Clock()
+    reach: dict[Node, _Reach] = {}
+    free: set[Node] = set()
+    for node in nodes:
+        t = clock.of(node)
+        behind = [reach[arg] for arg in node.args if arg in reach]
+        if t is not None:
+            anchored = any(arg in reach and (reach[arg].t != t or arg not in free) for arg in node.args)
+            phase = max((found.phase + found.starts_again(node, t) for found in behind), default=0)
+            low = min([t, *(found.low for found in behind if found.phase == phase)])
+            reach[node] = _Reach(phase, t, low)
+            free |= set() if anchored else {node}
+        elif behind:
+            reach[node] = max(behind, key=lambda found: (found.phase, found.t))
+    timed = {node: reach[node] for node in nodes if clock.of(node) is not None}
+    phase_of = {node: found.phase for node, found in timed.items()}
+    if any(phase_of.values()):
+        _postponed(nodes, users, timed, free, phase_of)
+    found = _numbered(timed, phase_of, _between(nodes, users, timed, phase_of, reach))
+    found.alias = _aliases(nodes, found.place)
+    return found
+
+
+class _Clock:
+    """Reads step labels: where blocks are nested the outermost counts, as a loop round a net of one step does."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, int | None] = {}
+
+    def of(self, node: Node) -> int | None:
+        """Return the step of `node`, or None."""
+        scope = node.scope
+        if id(scope) not in self.known:
+            steps = (value for key, value in scope.frames if key == "t" and isinstance(value, int))
+            self.known[id(scope)] = next(steps, None)
+        return self.known[id(scope)]
+
+
+def _postponed(
+    nodes: Sequence[Node],
+    users: Mapping[Node, Sequence[Node]],
+    timed: Mapping[Node, _Reach],
+    free: set[Node],
+    phase_of: dict[Node, int],
+) -> None:
+    """Move what depends on no other step (an input, a given state) to the phase that first uses it."""
+    due: dict[Node, int] = {}
+    for node in reversed(nodes):
+        wanted = []
+        for user in users.get(node, ()):
+            if user in timed:
+                again = node in timed and timed[node].starts_again(user, timed[user].t)
+                wanted.append(phase_of[user] - again)
+            elif user in due:
+                wanted.append(due[user])
+        if node in free and wanted:
+            phase_of[node] = max(phase_of[node], min(wanted))
+        elif node not in timed and wanted:
+            due[node] = min(wanted)
+
+
+def _between(
+    nodes: Sequence[Node],
+    users: Mapping[Node, Sequence[Node]],
+    timed: Mapping[Node, _Reach],
+    phase_of: Mapping[Node, int],
+    reach: Mapping[Node, _Reach],
+) -> dict[Node, int]:
+    """Return the operations between two phases, each with the later one: what makes its given states."""
+    leads: dict[Node, int] = {}
+    for node in reversed(nodes):
+        if node in timed or node not in reach:
+            continue
+        later = [phase_of[u] if u in timed else leads.get(u, 0) for u in users.get(node, ())]
+        leads[node] = max(later, default=0)
+    gathered: set[Node] = set()
+    found: dict[Node, int] = {}
+    for node in nodes:
+        if node not in leads or leads[node] <= reach[node].phase:
+            continue
+        if node.op.name == "concat" and len(node.args) > 1 and _one_a_step(node, timed):
+            gathered.add(node)
+        elif any(arg in gathered for arg in node.args):
+            gathered.add(node)
+        elif not passed_on(node):
+            found[node] = leads[node]
+    return found
+
+
+def _one_a_step(node: Node, timed: Mapping[Node, _Reach]) -> bool:
+    roots = [root(arg) for arg in node.args]
+    steps = [timed[one].t for one in roots if one in timed]
+    return len(set(steps)) == len(roots) and len({cell_of(one) for one in roots}) == 1
+
+
+def _numbered(timed: Mapping[Node, _Reach], phase_of: Mapping[Node, int], between: Mapping[Node, int]) -> Phases:
+    """Give the steps of one phase after the other consecutive places, with one before a phase for what it is given."""
+    steps: dict[int, set[int]] = defaultdict(set)
+    for node, found in timed.items():
+        if found.t >= 0:
+            steps[phase_of[node]].add(found.t)
+    passed = {n for n, found in timed.items() if found.t < 0 and passed_on(n) and (root(n) in timed or root(n) in between)}
+    given = {phase_of[n] for n, found in timed.items() if found.t < 0 and n not in passed} | set(between.values())
+    result, offset, starts = Phases(), {}, []
+    after = 0
+    for phase in sorted(steps):
+        first = min(steps[phase])
+        offset[phase] = after + (phase in given) - first if starts else 0
+        starts.append(offset[phase] + first)
+        after = offset[phase] + max(steps[phase]) + 1
+        for t in steps[phase]:
+            result.told[offset[phase] + t] = phase, t
+        if phase in given and len(starts) > 1:
+            result.told[starts[-1] - 1] = phase, -1
+    for node, found in timed.items():
+        if node in passed:
+            continue
+        phase = phase_of[node]
+        start = starts[sorted(steps).index(phase)] if phase in steps else 0
+        result.place[node] = (start - 1 if phase else -1) if found.t < 0 else offset[phase] + found.t
+    for node, phase in between.items():
+        if phase in steps:
+            result.place[node] = starts[sorted(steps).index(phase)] - 1
+    result.starts = tuple(starts) or (0,)
+    return result
+
+
+def _aliases(nodes: Sequence[Node], place: dict[Node, int]) -> dict[Node, Node]:
+    found = {}
+    for node in nodes:
+        if not passed_on(node):
+            continue
+        first = root(node)
+        if place.get(first, -1) >= 0 and place.get(node) != place[first]:
+            found[node] = first
+            place.pop(node, None)
+    return found
+
+
+def cell_of(node: Node) -> CellKey:
+    """Return the layer of the net that `node` belongs to: its scope's labels, layer and direction."""
+    return node.scope.labels, node.scope.get("layer"), node.scope.get("direction") == "reverse"
+
+
+def cell_name(cell: CellKey) -> str:
+    """Return `cell` as a prefix for keys."""
+    labels, layer, reverse = cell
+    parts = (*labels, *(() if layer is None else (f"l{layer}",)), *(("reverse",) if reverse else ()))
+    return "".join(f"{part}/" for part in parts)
+
+
+def passed_on(node: Node) -> bool:
+    """Tell whether `node` is what another node is, in another shape."""
+    return _passed(node) is not None
+
+
+def root(node: Node) -> Node:
+    """Return the node whose value `node` is, in another shape perhaps."""
+    before = _passed(node)
+    while before is not None:
+        node, before = before, _passed(before)
+    return node
+
+
+def _passed(node: Node) -> Node | None:
+    """Return the argument `node` passes on whole, or the piece of a stack it takes out again."""
+    if node.op.name == "reshape" or (node.op.name == "concat" and len(node.args) == 1):
+        return node.args[0]
+    if node.op.name != "slice":
+        return None
+    (whole,) = node.args
+    if node.size == whole.size:
+        return whole
+    return _piece(node, whole) if whole.op.name == "concat" else None
+
+
+def _piece(node: Node, stack: Node) -> Node | None:
+    """Return the argument of `stack` that the slice `node` takes out, if it takes out just that."""
+    axis = stack.params["axis"]
+    first = 0
+    for arg in stack.args:
+        size = arg.shape[axis]
+        entry = node.params["index"][axis]
+        whole = (first, first + size, 1) == entry or (size == 1 and entry == first)
+        if whole and node.size == arg.size:
+            return arg
+        first += size
+    return None
