@@ -358,7 +358,7 @@ class Assembly:
     def _source(self, arg: Node, group: Group, owner: Mapping[Node, Group], t: int) -> str | None:
         """Return the box an edge from `arg` to `group` starts at, or None if it is not drawn."""
         bus = self._bus(arg)
-        if bus is not None:
+        if bus is not None and arg not in owner:
             return bus.enter or None
         if arg in owner:
             same = self.level == "op" or (owner[arg].cell is not None and owner[arg].cell == group.cell)

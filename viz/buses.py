@@ -46,6 +46,8 @@ class Bus:
         self.at = f"{self.sequence.key}@{place}"
         held = min(place, max(self.sequence.parts)) - self.first + 1
         title = f"{held} of {len(self.sequence.parts)} states gathered, {shape_text(self.sequence.node.shape)} in all"
+        if not self.sequence.stacked:
+            title = f"handed on to later steps, {shape_text(self.sequence.node.shape)}"
         parts.boxes.append(
             Box(self.at, len(parts.columns) - 1, self.sequence.key, "bus", (), title, lane=self.sequence.key)
         )
@@ -54,18 +56,21 @@ class Bus:
             found = self._passing(place)
             parts._edge(before, self.at, found, self.sequence.node, self._slots(place - 1))
         if source and place in self.sequence.parts:
-            slot = place - self.first
-            uses = [Use(self.sequence.node, slot)]
+            uses = [Use(self.sequence.node, place - self.first)] if self.sequence.stacked else self._behind(place)
             sent = parts._sent(uses)
             parts._edge(source, self.at, mark(sent, sent or 0.0), self.sequence.parts[place], uses)
 
     def _slots(self, place: int) -> list[Use]:
+        if not self.sequence.stacked:
+            return self._behind(place)
         return [Use(self.sequence.node, at - self.first) for at in self.sequence.parts if at <= place]
+
+    def _behind(self, place: int) -> list[Use]:
+        return [use for at, uses in self.uses.items() if at > place for use in uses]
 
     def _passing(self, place: int) -> Mark | None:
         """Return the gradient that runs from the column of `place` back to the one before it."""
-        behind = [use for at, uses in self.uses.items() if at >= place for use in uses]
-        whole = self.sent(behind)
+        whole = self.sent(self._behind(place - 1))
         if whole is None:
             return None
         size = norm(*pieces(self.sequence, whole, place - 1))

@@ -19,6 +19,7 @@ from .figure import Figure
 from .groups import Kinds
 from .labels import character
 from .measure import Sweep, backward, norm
+from .phases import passed_on
 from .proof import Proof, prove
 from .scene import Scene
 from .timeline import Timeline
@@ -196,7 +197,7 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
     timeline = found.timeline
     times = timeline.times
     level = level if timeline.timed else "op"
-    shown = _shown(times, level, steps)
+    shown = timeline.with_turns(_shown(times, level, steps))
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
     parts = Assembly(found.kinds, level, found.run, found.sweep, names)
     parts.build(shown)
@@ -232,6 +233,13 @@ def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:
 def _title(found: Study, count: int) -> Rich:
     kind = found.kind
     article = "an" if kind in ("RNN", "LSTM") or kind[0] in "aeio" else "a"
+    names = found.timeline.phase_names
+    if len(names) > 1:
+        counts = [sum(found.timeline.told(t)[0] == phase for t in found.timeline.times) for phase in range(len(names))]
+        kind = f"{kind} encoder and decoder" if names[0] == "encoder" else f"{kind} in {len(names)} parts"
+        count_ = " + ".join(map(str, counts)) + " steps"
+        what = "Backpropagation through" if found.sweep else "Forward pass of"
+        return (words.Run(f"{what} {article} {kind}, {count_}"),)
     if found.text:
         read, said = (words.one_line(part, 24) for part in (found.text[:-1], found.text[1:]))
         return (words.Run(f"Backpropagation through {article} {kind} reading “{read}”, predicting “{said}”"),)
@@ -279,7 +287,10 @@ def _sentence(found: Study, count: int) -> Rich:
     first, last = steps[0], steps[-1]
     sizes = [norm(sweep.adjoints[lane[t]]) for t in (first, last)]
     name = words.one_line(lanes[0].name, 8)
-    ends = [(words.Run(f"|∂L/∂{name}"), words.Run(str(t + 1), "sub"), words.Run("|")) for t in (first, last)]
+    told = [found.timeline.told(t) for t in (first, last)]
+    ends = [
+        (words.Run(f"|∂L/∂{name}{'′' * phase}"), words.Run(str(t + 1), "sub"), words.Run("|")) for phase, t in told
+    ]
     if not all(0 < size < math.inf for size in sizes):
         return (words.Run(f"{opening}; "), *ends[0], words.Run(f" is {number(sizes[0])}."))
     ratio = sizes[0] / sizes[1]
@@ -295,7 +306,7 @@ def _sentence(found: Study, count: int) -> Rich:
 
 
 def _hidden(times: Sequence[int], shown: Sequence[int]) -> Rich:
-    gaps = [(a, b) for a, b in itertools.pairwise(shown) if b > a + 1]
+    gaps = [(a, b) for a, b in itertools.pairwise(shown) if any(a < t < b for t in times)]
     if not gaps:
         return ()
     spans = ", ".join(f"t = {a + 2} to {b}" if b > a + 2 else f"t = {b}" for a, b in gaps)
@@ -308,9 +319,12 @@ def _hidden(times: Sequence[int], shown: Sequence[int]) -> Rich:
 def _outside(found: Study) -> list[Node]:
     """Return the operations that use a step's result and belong to none."""
     timeline, after = found.timeline, set(found.timeline.step)
+    known = {*timeline.alias, *(sequence.node for sequence in timeline.sequences)}
     outside = []
     for node in timeline.nodes:
-        if node not in timeline.step and any(arg in after for arg in node.args):
+        if node in known:
+            after.add(node)
+        elif node not in timeline.step and not passed_on(node) and any(arg in after for arg in node.args):
             after.add(node)
             outside.append(node)
     return outside

@@ -16,6 +16,9 @@ from minigrad import Node
 CellKey = tuple[tuple[str, ...], object, bool]
 """Labels, layer, and whether the net reads from right to left."""
 
+ROUNDS = 4
+"""Most times that the places of what stands between two phases are looked at anew."""
+
 PLUMBING = frozenset({"slice", "reshape", "transpose", "broadcast_to", "cast", "concat"})
 """Operations that compute nothing: they put what is there in another place or shape."""
 
@@ -55,26 +58,40 @@ class Phases:
 def phases(nodes: Sequence[Node], users: Mapping[Node, Sequence[Node]]) -> Phases:
     """Return the places of `nodes`, which come in the order in which they were made."""
     clock = _Clock()
+    between: dict[Node, int] = {}
+    for _ in range(ROUNDS):
+        reach, free = _reached(nodes, clock, between)
+        phase_of = {node: reach[node].phase for node in nodes if clock.of(node) is not None}
+        if any(phase_of.values()):
+            _postponed(nodes, users, reach, free, phase_of)
+        before, between = between, _between(nodes, phase_of, reach)
+        if between == before:
+            break
+    found = _numbered({node: reach[node] for node in phase_of}, phase_of, between)
+    found.alias = _aliases(nodes, found.place)
+    return found
+
+
+def _reached(
+    nodes: Sequence[Node], clock: _Clock, between: Mapping[Node, int]
+) -> tuple[dict[Node, _Reach], set[Node]]:
+    """Return what every node reaches back to, and the nodes of a step that depend on no other."""
     reach: dict[Node, _Reach] = {}
     free: set[Node] = set()
     for node in nodes:
         t = clock.of(node)
         behind = [reach[arg] for arg in node.args if arg in reach]
         if t is not None:
-            anchored = any(arg in reach and (reach[arg].t != t or arg not in free) for arg in node.args)
+            anchored = any(arg in reach and (arg not in free or reach[arg].t not in (-1, t)) for arg in node.args)
             phase = max((found.phase + found.starts_again(node, t) for found in behind), default=0)
             low = min([t, *(found.low for found in behind if found.phase == phase)])
             reach[node] = _Reach(phase, t, low)
             free |= set() if anchored else {node}
+        elif node in between:
+            reach[node] = _Reach(between[node], -1, -1)
         elif behind:
             reach[node] = max(behind, key=lambda found: (found.phase, found.t))
-    timed = {node: reach[node] for node in nodes if clock.of(node) is not None}
-    phase_of = {node: found.phase for node, found in timed.items()}
-    if any(phase_of.values()):
-        _postponed(nodes, users, timed, free, phase_of)
-    found = _numbered(timed, phase_of, _between(nodes, users, timed, phase_of, reach))
-    found.alias = _aliases(nodes, found.place)
-    return found
+    return reach, free
 
 
 class _Clock:
@@ -95,7 +112,7 @@ class _Clock:
 def _postponed(
     nodes: Sequence[Node],
     users: Mapping[Node, Sequence[Node]],
-    timed: Mapping[Node, _Reach],
+    reach: Mapping[Node, _Reach],
     free: set[Node],
     phase_of: dict[Node, int],
 ) -> None:
@@ -104,48 +121,53 @@ def _postponed(
     for node in reversed(nodes):
         wanted = []
         for user in users.get(node, ()):
-            if user in timed:
-                again = node in timed and timed[node].starts_again(user, timed[user].t)
+            if user in phase_of:
+                again = node in reach and reach[node].starts_again(user, reach[user].t)
                 wanted.append(phase_of[user] - again)
             elif user in due:
                 wanted.append(due[user])
         if node in free and wanted:
             phase_of[node] = max(phase_of[node], min(wanted))
-        elif node not in timed and wanted:
+        elif node not in phase_of and wanted:
             due[node] = min(wanted)
 
 
 def _between(
-    nodes: Sequence[Node],
-    users: Mapping[Node, Sequence[Node]],
-    timed: Mapping[Node, _Reach],
-    phase_of: Mapping[Node, int],
-    reach: Mapping[Node, _Reach],
+    nodes: Sequence[Node], phase_of: Mapping[Node, int], reach: Mapping[Node, _Reach]
 ) -> dict[Node, int]:
     """Return the operations between two phases, each with the later one: what makes its given states."""
+    if not any(phase_of.values()):
+        return {}
     leads: dict[Node, int] = {}
     for node in reversed(nodes):
-        if node in timed or node not in reach:
-            continue
-        later = [phase_of[u] if u in timed else leads.get(u, 0) for u in users.get(node, ())]
-        leads[node] = max(later, default=0)
+        for arg in () if passed_on(node) else node.args:
+            leads[root(arg)] = max(leads.get(root(arg), 0), phase_of.get(node, leads.get(node, 0)))
     gathered: set[Node] = set()
     found: dict[Node, int] = {}
     for node in nodes:
-        if node not in leads or leads[node] <= reach[node].phase:
+        behind = max((_phase(root(arg), phase_of, reach, found) for arg in node.args), default=0)
+        if node in phase_of or node not in reach or leads.get(node, 0) <= behind:
             continue
-        if node.op.name == "concat" and len(node.args) > 1 and _one_a_step(node, timed):
+        stack = node.op.name == "concat" and len(node.args) > 1 and _one_a_step(node, phase_of, reach)
+        if stack or any(root(arg) in gathered for arg in node.args):
             gathered.add(node)
-        elif any(arg in gathered for arg in node.args):
-            gathered.add(node)
-        elif not passed_on(node):
+        else:
             found[node] = leads[node]
     return found
 
 
-def _one_a_step(node: Node, timed: Mapping[Node, _Reach]) -> bool:
+def _phase(
+    node: Node, phase_of: Mapping[Node, int], reach: Mapping[Node, _Reach], between: Mapping[Node, int]
+) -> int:
+    """Return the phase that `node` ends: for what stands between two, the earlier."""
+    if node in between:
+        return between[node] - 1
+    return phase_of.get(node, reach[node].phase if node in reach else 0)
+
+
+def _one_a_step(node: Node, phase_of: Mapping[Node, int], reach: Mapping[Node, _Reach]) -> bool:
     roots = [root(arg) for arg in node.args]
-    steps = [timed[one].t for one in roots if one in timed]
+    steps = [reach[one].t for one in roots if one in phase_of]
     return len(set(steps)) == len(roots) and len({cell_of(one) for one in roots}) == 1
 
 

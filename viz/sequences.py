@@ -20,9 +20,13 @@ from minigrad.node import Array
 from .phases import cell_of, passed_on
 
 
+MOST_HANDED = 2
+"""Most things that are handed on to several later steps, each by a line of its own; more would be a tangle."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A stack of one node a step.
+    """A stack of one node a step; or, with a single part, what one place hands on to several.
 
     Attributes:
         key: what it is called on the figure, and the front of its boxes' names.
@@ -35,6 +39,11 @@ class Gathered:
     node: Node
     parts: Mapping[int, Node]
     derived: frozenset[Node] = field(default_factory=frozenset)
+
+    @property
+    def stacked(self) -> bool:
+        """Whether it holds a part of every step, and not one thing that many steps use."""
+        return len(self.parts) > 1
 
 
 def gathered(
@@ -53,6 +62,19 @@ def gathered(
             derived = _derived(node, nodes, step, leads, alias)
             found.append(Gathered(f".sequence{len(found) or ''}", node, parts, derived))
     return found
+
+
+def handed_on(nodes: Iterable[Node], step: Mapping[Node, int], users: Mapping[Node, Sequence[Edge]]) -> list[Gathered]:
+    """Return what one place makes and several later ones use, apart from the one behind it: few things, or none."""
+    found = []
+    for node in nodes:
+        at = step.get(node)
+        if at is None or at < 0 or not node.args:
+            continue
+        later = {step[edge.user] for edge in users.get(node, ()) if step.get(edge.user, -1) > at}
+        if len(later) > 1 and max(later) > at + 1:
+            found.append(Gathered(f".handed{len(found) or ''}", node, {at: node}))
+    return found if len(found) <= MOST_HANDED else []
 
 
 def _parts(node: Node, step: Mapping[Node, int], alias: Mapping[Node, Node]) -> dict[int, Node] | None:
@@ -102,6 +124,8 @@ def sent_back(sequence: Gathered, uses: Iterable[Edge], sent: Mapping[Edge, Arra
 
 def pieces(sequence: Gathered, whole: Array, until: int) -> list[Array]:
     """Return what of `whole`, which has the stack's shape, belongs to the parts up to the place `until`."""
+    if not sequence.stacked:
+        return [np.asarray(whole)]
     axis = sequence.node.params["axis"]
     ends = list(itertools.accumulate(arg.shape[axis] for arg in sequence.node.args))[:-1]
     split = np.split(np.asarray(whole), ends, axis=axis)

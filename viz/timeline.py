@@ -15,7 +15,7 @@ import minigrad as mg
 from minigrad import Edge, Node
 
 from .phases import PLUMBING, CellKey, cell_name, cell_of, phases
-from .sequences import Gathered, gathered
+from .sequences import Gathered, gathered, handed_on
 
 __all__ = ["PLUMBING", "CellKey", "Gathered", "LaneNodes", "Timeline", "cell_name", "cell_of"]
 
@@ -93,8 +93,11 @@ class Timeline:
         self.end: int | None = None
         self.merged: dict[CellKey, CellKey] = {}
         self._keys()
+        self.sequences: list[Gathered] = []
+        if self.timed:
+            self.sequences = gathered(self.nodes, self.step, self.alias, self.users)
+            self.sequences += handed_on(self.nodes, self.step, self.users)
         self.lanes = self._lanes()
-        self.sequences = gathered(self.nodes, self.step, self.alias, self.users) if self.timed else []
         self.merged = self._merged()
         self.lane = {node: lane.key for lane in self.lanes for node in lane.nodes.values()}
         self._end()
@@ -107,6 +110,12 @@ class Timeline:
         """Return the phase that a place belongs to, and its step there."""
         phase, t = self.phases.told.get(place, (0, place))
         return phase, t
+
+    def with_turns(self, shown: Iterable[int]) -> list[int]:
+        """Return the places `shown` with those where one phase ends and the next begins."""
+        starts = self.phases.starts[1:] if self.timed else ()
+        ends = (max((t for t in self.times if t < start), default=start) for start in starts)
+        return sorted({*shown, *starts, *ends})
 
     def cell(self, node: Node) -> CellKey:
         """Return the cell that `node` belongs to; one that takes over the states of another stands in its place."""
@@ -125,12 +134,13 @@ class Timeline:
     def said(self, place: int) -> str:
         """Return what a step is called: its number, after the name of its phase if there are several."""
         phase, t = self.told(place)
-        name = self._phase_names[phase] if len(self.phases.starts) > 1 else ""
-        return f"{name} t = {t + 1}".strip()
+        return f"{self.phase_names[phase]} t = {t + 1}".strip()
 
     @cached_property
-    def _phase_names(self) -> tuple[str, ...]:
+    def phase_names(self) -> tuple[str, ...]:
         """Return encoder and decoder for two phases with different weights, otherwise parts."""
+        if len(self.phases.starts) < 2:
+            return ("",)
         used: dict[int, set[Node]] = defaultdict(set)
         for node, place in self.step.items():
             used[self.told(place)[0]] |= {arg for arg in node.args if isinstance(arg, mg.Parameter)}
@@ -178,10 +188,13 @@ class Timeline:
     def _lanes(self) -> list[LaneNodes]:
         """Return the lanes, in the order in which their first node was made."""
         entries: dict[tuple[str, int], dict[int, Node]] = defaultdict(dict)
+        handed = {sequence.node for sequence in self.sequences if not sequence.stacked}
         back: set[tuple[str, int]] = set()
         for user, t in self.step.items():
             for slot, arg in enumerate(self.args(user)):
                 at = self.step.get(arg)
+                if arg in handed:
+                    continue
                 if at == t - 1 or (at == t + 1 and cell_of(arg)[2]):
                     entries[self.key[user], slot][at] = arg
                     back |= {(self.key[user], slot)} if at > t else set()
@@ -207,7 +220,8 @@ class Timeline:
     def _end(self) -> None:
         """Find the operations that follow the last step, if they take up its states and nothing else of time."""
         last = self.times[-1] if self.times else -1
-        whole = {node for sequence in self.sequences for node in (sequence.node, *sequence.derived)}
+        stacks = [sequence for sequence in self.sequences if sequence.stacked]
+        whole = {node for sequence in stacks for node in (sequence.node, *sequence.derived)}
         found: set[Node] = set()
         other: set[Node] = set()  # outside of time, but made of something in it
         for node in self.nodes:
