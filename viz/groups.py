@@ -110,7 +110,11 @@ class Kinds:
             return node.op.name == "input"
         if node in self.timeline.alias:
             return False
-        outside = all(arg not in self.timeline.step and arg not in self.timeline.after for arg in node.args)
+        handed = {sequence.node for sequence in self.timeline.sequences if not sequence.stacked}
+        args = self.timeline.args(node)
+        if node.op.name == "slice" and args[0] in handed and self.timeline.step.get(args[0]) != self.timeline.step[node]:
+            return True
+        outside = all(arg not in self.timeline.step and arg not in self.timeline.after for arg in args)
         return outside and node.op.name in PLUMBING and not any(arg in self.weight for arg in node.args)
 
 

@@ -153,6 +153,10 @@ def _between(
             gathered.add(node)
         else:
             found[node] = leads[node]
+    for node in reversed(nodes):
+        for arg in node.args if node in found else ():
+            if arg not in found and arg not in phase_of and root(arg) in found:
+                found[arg] = found[node]
     return found
 
 
@@ -209,7 +213,7 @@ def _aliases(nodes: Sequence[Node], place: dict[Node, int]) -> dict[Node, Node]:
         if not passed_on(node):
             continue
         first = root(node)
-        if place.get(first, -1) >= 0 and place.get(node) != place[first]:
+        if place.get(first, -1) >= 0 and place.get(node) != place[first] and first is not node:
             found[node] = first
             place.pop(node, None)
     return found
