@@ -69,7 +69,10 @@ class Assembly:
                 self._step(t - 1, "end")
             self._step(t)
         if shown:
+            columns = len(self.columns)
             self._states("initial", shown[-1] + 1, reverse=True)
+            for bus in self.buses if len(self.columns) > columns else ():
+                bus.stop(shown[-1] + 1, None)
         if self.timeline.end is not None and shown:
             self._step(self.timeline.end, "end")
 
@@ -158,6 +161,11 @@ class Assembly:
             node = lane.nodes.get(t)
             if node in owner:
                 self._pill(column, lane, node, t)
+            elif node is not None and node is lane.nodes.get(t - 1) and node in self.pills:
+                before, uses = self.pills[node], self._crossing(node, self.timeline.step[node])
+                sent = self._sent(uses)
+                self._pill(column, lane, node, t)
+                self._edge(before, self.pills[node], mark(sent, sent or 0.0), node, uses)
         for bus in self.buses:
             bus.stop(t, self._maker(bus.sequence.parts.get(t), owner, t))
         self._fork(groups, column, t)
@@ -371,7 +379,7 @@ class Assembly:
             lane, at = self.lane[self.timeline.lane[arg]], self.timeline.step.get(arg, t - 1)
             if lane.reverse and at == t + 1:
                 return f"{lane.key}.state@{at}"
-            if arg in self.pills and at == t - 1:
+            if arg in self.pills and (at == t - 1 or lane.nodes.get(t - 1) is arg):
                 return self.pills[arg]
         if arg in self.timeline.step and arg.args and arg not in self.kinds.weight:
             self.undrawn += 1

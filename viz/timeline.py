@@ -198,6 +198,8 @@ class Timeline:
                 if at == t - 1 or (at == t + 1 and cell_of(arg)[2]):
                     entries[self.key[user], slot][at] = arg
                     back |= {(self.key[user], slot)} if at > t else set()
+                elif at == t - 2 and self.told(t - 1)[1] < 0 <= at:
+                    entries[self.key[user], slot] |= {at: arg, t - 1: arg}  # past what is made between two phases
         self._add_given(entries)
         lanes: list[LaneNodes] = []
         known: dict[Node, LaneNodes] = {}

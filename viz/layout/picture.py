@@ -21,7 +21,7 @@ GLYPHS = {
     "gate": "gate",
     "pointwise": "elementwise",
     "op": "operation",
-    "affine": "affine map",
+    "affine": "affine",
     "loss": "loss",
 }
 STATES = {

@@ -105,7 +105,8 @@ class Grid:
 
 def _makers(local: Local) -> dict[str, str]:
     """Return for every state the box that makes it: what uses the state within its step starts there."""
-    return {target: source for source, target, _ in local.edges if local.boxes[target].role == "state"}
+    edges = ((source, target) for source, target, _ in local.edges if source[0] != "<")
+    return {target: source for source, target in edges if local.boxes[target].role == "state"}
 
 
 def _sorted(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[str]:
@@ -162,7 +163,8 @@ class _Step:
         """How far the rows of what follows the last step move, so that it stands at the lane it takes up."""
         if self.local.column.kind != "end":
             return 0.0
-        lanes = [self.grid.lane_y(self.grid.lanes[a[1:]]) for a, _, _ in self.local.edges if a.startswith("<")]
+        taken = [a[1:] for a, b, _ in self.local.edges if a[0] == "<" and self.local.boxes[b].role not in RUNNING]
+        lanes = [self.grid.lane_y(self.grid.lanes[key]) for key in taken]
         lift = min(lanes, default=self.grid.row_y[0]) - self.grid.row_y[0]
         return max(lift, 16.0 + self.grid.row_y[-1] - self.grid.row_y[len(self.layers.rows) - 1])
 
@@ -170,7 +172,8 @@ class _Step:
         """Return the finished stamp."""
         out = self.out
         right = max((spot.right for spot in out.spots.values()), default=LEFT)
-        leaving = [(a, b) for a, b, _ in self.local.edges if self.local.boxes[b].role == "state"]
+        edges = ((a, b) for a, b, _ in self.local.edges if a[0] != "<")
+        leaving = [(a, b) for a, b in edges if self.local.boxes[b].role == "state"]
         leaving.sort(key=lambda pair: -abs(self._drop(*pair)))
         tracks = [pair for pair in leaving if self._drop(*pair)]
         self.track = {pair: right + MARGIN + PITCH * place for place, pair in enumerate(tracks)}
