@@ -177,7 +177,9 @@ class Assembly:
         last = group.members[-1]
         self.members[f"{group.key}@{t}"] = group.members
         label, note = group.label, group.note
-        if group.role == "input":
+        if not self.timeline.timed:
+            label, note = self._untimed(group)
+        elif group.role == "input":
             shown = self.names.inputs.get(t)
             label, note = self._at("x", t) if shown is None else (words.Run(character(shown)),), ()
         elif group.role == "loss":
@@ -201,6 +203,19 @@ class Assembly:
                 looks=self._looks(group),
             )
         )
+
+    def _untimed(self, group: Group) -> tuple[Rich, Rich]:
+        """Return the label of a box in a graph without time, and below it value and derivative, or the shape."""
+        node = group.members[-1]
+        label = name_of(node.name) if group.role == "input" and node.name else group.label
+        value = None if self.run is None else self.run[node]
+        if node.shape or value is None:
+            odd = value is not None and node.dtype.kind == "f" and not np.isfinite(value).all()
+            return label, (words.Run(shape_text(node.shape) + (", not finite" if odd else "")),)
+        said = number(float(value), 3)
+        if self.sweep is not None and node in self.sweep.adjoints:
+            said += f"  ∂ {number(float(self.sweep.adjoints[node]), 3)}"
+        return label, (words.Run(said),)
 
     def _looks(self, group: Group) -> tuple[Look, ...]:
         """Return how much an attention takes of each step, of the first sequence of the batch."""
@@ -234,7 +249,7 @@ class Assembly:
         """Return the parameters used by the group, those of the states first, biases last."""
         found: list[tuple[int, str, int, Tag]] = []
         for member in group.members:
-            for slot, used in enumerate(member.args):
+            for slot, used in enumerate(member.args if self.timeline.timed else ()):
                 arg = self._parameter(used)
                 if arg is None:
                     continue

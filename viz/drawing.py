@@ -17,7 +17,7 @@ from . import words
 from .assemble import Assembly, Names
 from .figure import Figure
 from .groups import Kinds
-from .labels import character
+from .labels import character, name_of
 from .measure import Sweep, backward, norm
 from .phases import passed_on
 from .proof import Proof, prove
@@ -30,6 +30,8 @@ Subject = Node | Sequence[Node] | Unrolled | Reading
 
 WHOLE = {"cell": 8, "op": 5}
 """How many steps fit on a slide with text one can read; longer sequences show head and tail."""
+MOST_DERIVATIVES = 4
+"""Most derivatives told in the sentence of a graph without time."""
 ENDS = {"cell": 3, "op": 2}
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -90,6 +92,7 @@ def study(subject: Subject) -> Study:
     """Evaluate `subject` and carry its gradient back."""
     outputs, loss, losses, kind, text = _subject(subject)
     timeline = Timeline(outputs)
+    losses = losses if timeline.timed or loss is None else [loss]
     run = None if any(node.op.name == "input" for node in timeline.nodes) else mg.run(outputs)
     kinds = Kinds(timeline)
     kind = _described(kind or _kind(kinds), kinds)
@@ -249,8 +252,11 @@ def _title(found: Study, count: int) -> Rich:
 
 def _subtitle(found: Study, level: Level) -> Rich:
     detail = "" if level == "cell" else "Every operation is a box. "
+    if not found.timeline.timed and found.run is not None:
+        under = "its value, after ∂ the derivative of the result by it; of arrays the shape"
+        detail = f"Every operation is a box, below its name {under if found.sweep else 'its value or its shape'}. "
     if not found.sweep:
-        return (words.Run(detail + "Edges run forward in time."),)
+        return (words.Run(detail + ("Edges run forward in time." if found.timeline.timed else "Data runs up.")),)
     parts = (
         detail
         + "Gradient arrows run backward beside the forward edges: "
@@ -271,8 +277,7 @@ def _loss_sum(count: int) -> Rich:
 def _sentence(found: Study, count: int) -> Rich:
     """Return the generated sentence: what the gradient does from the last step back to the first."""
     if not count:
-        nodes = sum(bool(node.args) for node in found.timeline.nodes)
-        return (words.Run(f"{plural(nodes, 'operation')}."),)
+        return _result(found)
     opening = f"{count}-step {found.kind}"
     lanes = found.timeline.lanes
     hidden = next((n.shape[-1] for lane in lanes for n in lane.nodes.values() if n.shape), None)
@@ -303,6 +308,23 @@ def _sentence(found: Study, count: int) -> Rich:
         *ends[1],
         words.Run(f": going back it {trend}."),
     )
+
+
+def _result(found: Study) -> Rich:
+    """Return the sentence of a graph without time: how large it is, its result, and the derivatives by parameters."""
+    count = sum(bool(node.args) for node in found.timeline.nodes)
+    said = [words.Run(plural(count, "operation"))]
+    if found.sweep is None or found.run is None or found.loss is None:
+        return (*said, words.Run("."))
+    said.append(words.Run(f"; result {number(float(found.run[found.loss]), 3)}"))
+    leaves = [n for n in found.timeline.nodes if isinstance(n, mg.Parameter) and n in found.sweep.adjoints]
+    for place, node in enumerate(leaves[:MOST_DERIVATIVES]):
+        adjoint = found.sweep.adjoints[node]
+        size, bar = (norm(adjoint), "|") if node.shape else (float(adjoint), "")
+        opening = ", derivatives: " if not place else ", "
+        said += [words.Run(f"{opening}{bar}∂/∂"), *name_of(node.name or "w"), words.Run(f"{bar} = {number(size, 3)}")]
+    rest = len(leaves) - MOST_DERIVATIVES
+    return (*said, words.Run(f", and {rest} more." if rest > 0 else "."))
 
 
 def _hidden(times: Sequence[int], shown: Sequence[int]) -> Rich:

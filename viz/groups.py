@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import minigrad as mg
 from minigrad import Edge, Node
 
-from .labels import name_of, symbol
+from .labels import constant_text, name_of, symbol
 from .scene import Role
 from .timeline import PLUMBING, CellKey, Timeline
 from .words import Rich, Run
@@ -125,19 +125,37 @@ def ops(kinds: Kinds, t: int) -> list[Group]:
     """Return one group for every operation of step `t`."""
     groups = []
     for node in kinds.timeline.steps[t]:
-        if node.op.name == "parameter" or (node.op.name == "constant" and (kinds.timeline.timed or not node.shape)):
+        leaf = _leaf(kinds, node)
+        if leaf is not None:
+            groups += leaf
             continue
-        role: Role = "input" if kinds.is_input(node) else "op" if node.args else "constant"
+        role: Role = "input" if kinds.is_input(node) else "op"
         label: Rich = (Run(symbol(node)),)
         if node.name is not None:
             label = (*name_of(node.name), Run(" = "), *label)
         group = _group(kinds, role, label, [node])
-        if node.op.name == "transpose":
+        if node.op.name == "transpose" and any(isinstance(arg, mg.Parameter) for arg in node.args):
             group.kind = "postfix"
         elif node.name in GATES or node.name in ("h", "c", "L"):
             group.kind = str(node.name)
         groups.append(group)
     return groups
+
+
+def _leaf(kinds: Kinds, node: Node) -> list[Group] | None:
+    """Return the box of a parameter or constant, if it has one; None for other nodes.
+
+    In time, parameters stand in the dock and constants in no place. A graph without time shows what it is made of.
+    """
+    if node.op.name not in ("parameter", "constant"):
+        return None
+    if kinds.timeline.timed:
+        return []
+    if node.op.name == "parameter":
+        return [_group(kinds, "parameter", name_of(node.name or "w"), [node])]
+    if node.name is not None:
+        return [_group(kinds, "input", name_of(node.name), [node])]
+    return [_group(kinds, "constant", (Run(constant_text(node)),), [node])] if node.shape else []
 
 
 def cells(kinds: Kinds, t: int) -> list[Group]:

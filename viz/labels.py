@@ -26,6 +26,7 @@ SYMBOLS = {
     "stop_gradient": "stop",
 }
 _WEIGHT = re.compile(r"(weight|bias)_(\w+?)(?:_l(\d+))?(_reverse)?")
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LETTERS = {"weight": "W", "bias": "b"}
 _SIMPLE = re.compile(r"[A-Za-z]{1,3}(_[A-Za-z0-9]{1,4})?")
 
@@ -35,10 +36,25 @@ def symbol(node: Node) -> str:
     if node.op.name == "slice":
         return _slice(node)
     shown = SYMBOLS.get(node.op.name, node.op.name)
+    if node.op.name == "power" and _scalar(node.args[1]):
+        exponent = _scalar(node.args[1])
+        return f"x{exponent.translate(_RAISED)}" if exponent.isdigit() else f"x^{exponent}"
     if node.op.name not in ("div", "mul", "sub", "add"):
         return shown
     first, second = (_scalar(arg) for arg in node.args)
     return f"{first} {shown}" if first else f"{shown} {second}" if second else shown
+
+
+def constant_text(node: Node) -> str:
+    """Return a constant's elements if there are few, or else that it is one.
+
+    >>> import minigrad as mg
+    >>> constant_text(mg.constant([0, 2, 1])), constant_text(mg.constant([[0.5] * 9] * 9))
+    ('[0, 2, 1]', 'constant')
+    """
+    if len(node.shape) != 1 or not 0 < node.size <= 5:
+        return "constant"
+    return f"[{', '.join(number(float(value)) for value in node.eval())}]"
 
 
 def _slice(node: Node) -> str:

@@ -9,7 +9,7 @@ from .colour import cividis, ink_on
 from .ink import Circle, Group, Item, Rect, Shape, Sheet, area, line
 from .layout.picture import Picture, Sample
 from .layout.routes import Arrow, Path
-from .layout.sizes import ACTIVATION, CHIP, MOST_LOOKS, NOTE, OP, TEXT, look_width
+from .layout.sizes import ACTIVATION, CHIP, MOST_LOOKS, NOTE, NOTED, OP, TEXT, look_width
 from .layout.spot import Spot
 from .layout.stamp import Route, Word
 from .scene import Box, Edge, Mark, Scale
@@ -27,7 +27,7 @@ _KINDS = {
     "c": "c",
     "L": "loss",
 }
-_ROLES = {"input": "x", "output": "y", "affine": "y", "loss": "loss"}
+_ROLES = {"input": "x", "parameter": "w", "output": "y", "affine": "y", "loss": "loss"}
 
 
 def ink(picture: Picture) -> Sheet:
@@ -119,7 +119,13 @@ def style_of(role: str, kind: str) -> str:
 def _box(box: Box, spot: Spot) -> Group:
     name = style_of(box.role, box.kind)
     label: tuple[Word, ...] = ()
-    if box.role == "gate" and box.note:
+    if box.role in NOTED and box.note:
+        size = TEXT if box.role in ("input", "parameter") else OP
+        label = (
+            Word(box.label, spot.x, spot.y - 2, size),
+            Word(box.note, spot.x, spot.y + 15, ACTIVATION, style="quiet"),
+        )
+    elif box.role == "gate" and box.note:
         label = (
             Word(box.label, spot.x, spot.y - 1, TEXT, style="bold"),
             Word(box.note, spot.x, spot.y + 15, ACTIVATION),
@@ -159,23 +165,29 @@ def _shape(role: str, spot: Spot) -> Item:
         return Group(())
     if role in ("input", "state"):
         return Rect("s", spot, spot.h / 2)
+    if role == "parameter":
+        return _hexagon(spot, 8.0)
     if role == "loss":
         return area("s", ((spot.left, spot.y), (spot.x, spot.top), (spot.right, spot.y), (spot.x, spot.bottom)))
     return Rect("s", spot, 5)
 
 
+def _hexagon(spot: Spot, nose: float) -> Item:
+    """Return a flat hexagon in `spot`, its noses left and right."""
+    corners = (
+        (spot.left, spot.y),
+        (spot.left + nose, spot.top),
+        (spot.right - nose, spot.top),
+        (spot.right, spot.y),
+        (spot.right - nose, spot.bottom),
+        (spot.left + nose, spot.bottom),
+    )
+    return area("s", corners)
+
+
 def _item(title: str, label: Rich, spot: Spot, part: str = "") -> Group:
     """Return a parameter tag: a flat hexagon with its name."""
-    nose = 4.0
-    corners = (
-        (spot.left - nose + 2, spot.y),
-        (spot.left + 2, spot.top),
-        (spot.right - 2, spot.top),
-        (spot.right + nose - 2, spot.y),
-        (spot.right - 2, spot.bottom),
-        (spot.left + 2, spot.bottom),
-    )
-    return Group((area("s", corners), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)), "w", title, part=part)
+    return Group((_hexagon(Spot(spot.x, spot.y, spot.w + 4, spot.h), 4.0), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)), "w", title, part=part)
 
 
 def _sample(sample: Sample) -> Item:

@@ -22,6 +22,9 @@ LOOK = 34.0
 MOST_LOOKS = 8
 """Most weights of an attention that are shown with their numbers."""
 
+NOTED = ("op", "input", "parameter", "constant")
+"""Roles of the boxes that have their note below their name, in a graph without time."""
+
 BESIDE = 5.0
 """Distance of a gradient arrow's middle from the forward edge it belongs to."""
 
@@ -47,6 +50,10 @@ def box_size(box: Box) -> tuple[float, float]:
         return wide, 28.0 + (48.0 if box.looks else 0.0) + (CHIP_HEIGHT + 6 if box.tags else 0.0)
     if box.role == "pointwise":
         return CIRCLE, CIRCLE
+    if box.note and box.role in NOTED:
+        nose = 16.0 if box.role == "parameter" else 8.0
+        wide = max(width(box.label, TEXT if box.role == "input" else OP), width(box.note, ACTIVATION)) + 8 + nose
+        return max(44.0, wide), GATE_HEIGHT
     if box.role == "input":
         return max(34.0, label + 16), 34.0
     if box.role == "state":
