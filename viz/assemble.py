@@ -15,7 +15,7 @@ from minigrad import Node, Run
 from . import words
 from .buses import Bus
 from .groups import Group, Grouping, Kinds, cells, ops
-from .labels import at_step, character, name_of, shape_text
+from .labels import at_step, character, extent, name_of, shape_text, short
 from .measure import Sweep, mark, norm
 from .scene import Box, Cell, Column, DockItem, Edge, Lane, Look, Mark, Tag
 from .timeline import CellKey, LaneNodes, cell_name
@@ -62,7 +62,7 @@ class Assembly:
         """Add the initial states, the steps `shown`, and a gap wherever steps are left out."""
         self._states("initial", shown[0] - 1 if shown else -1)
         for place, t in enumerate(shown):
-            given = self.timeline.told(t - 1)[1] < 0 <= t - 1
+            given = self.timeline.between(t - 1)
             if place and shown[place - 1] < t - 1 - given:
                 self._gap(shown[place - 1], t - 1 - given)
             if given:
@@ -211,10 +211,10 @@ class Assembly:
         value = None if self.run is None else self.run[node]
         if node.shape or value is None:
             odd = value is not None and node.dtype.kind == "f" and not np.isfinite(value).all()
-            return label, (words.Run(shape_text(node.shape) + (", not finite" if odd else "")),)
-        said = number(float(value), 3)
+            return label, (words.Run(extent(node.shape) + (", not finite" if odd else "")),)
+        said = short(float(value))
         if self.sweep is not None and node in self.sweep.adjoints:
-            said += f"  ∂ {number(float(self.sweep.adjoints[node]), 3)}"
+            said += f", ∂ {short(float(self.sweep.adjoints[node]))}"
         return label, (words.Run(said),)
 
     def _looks(self, group: Group) -> tuple[Look, ...]:

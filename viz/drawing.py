@@ -17,12 +17,12 @@ from . import words
 from .assemble import Assembly, Names
 from .figure import Figure
 from .groups import Kinds
-from .labels import character, name_of
+from .labels import character, name_of, short
 from .measure import Sweep, backward, norm
 from .phases import passed_on
 from .proof import Proof, prove
 from .scene import Scene
-from .timeline import Timeline
+from .timeline import ENCODER, Timeline
 from .words import Rich, number, plural, rich
 
 Level = Literal["cell", "op"]
@@ -238,11 +238,11 @@ def _title(found: Study, count: int) -> Rich:
     article = "an" if kind in ("RNN", "LSTM") or kind[0] in "aeio" else "a"
     names = found.timeline.phase_names
     if len(names) > 1:
-        counts = [sum(found.timeline.told(t)[0] == phase for t in found.timeline.times) for phase in range(len(names))]
-        kind = f"{kind} encoder and decoder" if names[0] == "encoder" else f"{kind} in {len(names)} parts"
-        count_ = " + ".join(map(str, counts)) + " steps"
+        starts = [*found.timeline.phases.starts[1:], found.timeline.times[-1] + 1]
+        counts = [sum(a <= t < b for t in found.timeline.times) for a, b in itertools.pairwise([0, *starts])]
+        kind = f"{kind} encoder and decoder" if names[0] == ENCODER else f"{kind} in {len(names)} parts"
         what = "Backpropagation through" if found.sweep else "Forward pass of"
-        return (words.Run(f"{what} {article} {kind}, {count_}"),)
+        return (words.Run(f"{what} {article} {kind}, {' + '.join(map(str, counts))} steps"),)
     if found.text:
         read, said = (words.one_line(part, 24) for part in (found.text[:-1], found.text[1:]))
         return (words.Run(f"Backpropagation through {article} {kind} reading “{read}”, predicting “{said}”"),)
@@ -256,7 +256,7 @@ def _subtitle(found: Study, level: Level) -> Rich:
         under = "its value, after ∂ the derivative of the result by it; of arrays the shape"
         detail = f"Every operation is a box, below its name {under if found.sweep else 'its value or its shape'}. "
     if not found.sweep:
-        return (words.Run(detail + ("Edges run forward in time." if found.timeline.timed else "Data runs up.")),)
+        return (words.Run(detail + ("Edges run forward in time." if found.timeline.timed else "Edges run forward.")),)
     parts = (
         detail
         + "Gradient arrows run backward beside the forward edges: "
@@ -316,13 +316,13 @@ def _result(found: Study) -> Rich:
     said = [words.Run(plural(count, "operation"))]
     if found.sweep is None or found.run is None or found.loss is None:
         return (*said, words.Run("."))
-    said.append(words.Run(f"; result {number(float(found.run[found.loss]), 3)}"))
+    said.append(words.Run(f"; result {short(float(found.run[found.loss]))}"))
     leaves = [n for n in found.timeline.nodes if isinstance(n, mg.Parameter) and n in found.sweep.adjoints]
     for place, node in enumerate(leaves[:MOST_DERIVATIVES]):
         adjoint = found.sweep.adjoints[node]
         size, bar = (norm(adjoint), "|") if node.shape else (float(adjoint), "")
         opening = ", derivatives: " if not place else ", "
-        said += [words.Run(f"{opening}{bar}∂/∂"), *name_of(node.name or "w"), words.Run(f"{bar} = {number(size, 3)}")]
+        said += [words.Run(f"{opening}{bar}∂/∂"), *name_of(node.name or "w"), words.Run(f"{bar} = {short(size)}")]
     rest = len(leaves) - MOST_DERIVATIVES
     return (*said, words.Run(f", and {rest} more." if rest > 0 else "."))
 

@@ -58,8 +58,7 @@ class Kinds:
         """What a step computes before its cells: a path leads from there into a cell of the same step."""
         for node in reversed(timeline.nodes):
             users = (edge.user for edge in timeline.users[node] if timeline.step.get(edge.user) == timeline.step.get(node))
-            between = timeline.step.get(node, -1) >= 0 > timeline.told(timeline.step.get(node, -1))[1]
-            if between or any(user in self.feeds or timeline.cell(user) in self.cells for user in users):
+            if timeline.between(timeline.step.get(node, -1)) or any(user in self.feeds or timeline.cell(user) in self.cells for user in users):
                 self.feeds.add(node)
 
     def _classify(self, node: Node) -> None:

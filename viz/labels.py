@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -54,7 +55,22 @@ def constant_text(node: Node) -> str:
     """
     if len(node.shape) != 1 or not 0 < node.size <= 5:
         return "constant"
-    return f"[{', '.join(number(float(value)) for value in node.eval())}]"
+    return f"[{', '.join(short(float(value)) for value in node.eval())}]"
+
+
+def short(value: float) -> str:
+    """Return `value` with three digits at most, without zeros behind it where these are all of it.
+
+    >>> short(4.0), short(2.5), short(0.1 + 0.2), short(1 / 3), short(float("nan"))
+    ('4', '2.5', '0.300', '0.333', 'NaN')
+    """
+    plainly = f"{value:.3g}"
+    return plainly if "e" not in plainly and math.isfinite(value) and float(plainly) == value else number(value, 3)
+
+
+def extent(shape: tuple[int, ...]) -> str:
+    """Return a shape as it stands below a name, so that nobody takes it for a value: `5×4`, `(3)`, `scalar`."""
+    return shape_text(shape) if len(shape) > 1 else f"({shape[0]})" if shape else "scalar"
 
 
 def _slice(node: Node) -> str:

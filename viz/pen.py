@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 
 from .colour import cividis, ink_on
 from .ink import Circle, Group, Item, Rect, Shape, Sheet, area, line
 from .layout.picture import Picture, Sample
-from .layout.routes import Arrow, Path
+from .layout.routes import Arrow, Path, towards
 from .layout.sizes import ACTIVATION, CHIP, MOST_LOOKS, NOTE, NOTED, OP, TEXT, look_width
 from .layout.spot import Spot
 from .layout.stamp import Route, Word
 from .scene import Box, Edge, Mark, Scale
 from .words import Rich, Run, number, plain
 
+BAR = 10.0
 _KINDS = {
     "f": "kf",
     "i": "ki",
@@ -104,11 +106,17 @@ def _nought(arrow: Arrow) -> Word:
 
 
 def _bar(arrow: Arrow) -> Shape:
-    tip, left, right = arrow.head
-    (ax, ay), (bx, by) = left, right
-    dx, dy = (bx - ax) * 0.4, (by - ay) * 0.4
-    x, y = (tip[0] + (ax + bx) / 2) / 2, (tip[1] + (ay + by) / 2) / 2
-    return line("r", ((x - dx * 2, y - dy * 2), (x + dx * 2, y + dy * 2)))
+    """Return a bar across the middle of an edge that no gradient passes."""
+    points = [*arrow.path.points(), arrow.head[0]]
+    lengths = [math.dist(a, b) for a, b in itertools.pairwise(points)]
+    left = sum(lengths) / 2
+    for (a, b), length in zip(itertools.pairwise(points), lengths, strict=True):
+        if left <= length:
+            break
+        left -= length
+    (x, y), size = towards(a, b, left), math.dist(a, b) or 1.0
+    dx, dy = BAR * (b[1] - a[1]) / size, BAR * (a[0] - b[0]) / size
+    return line("r", ((x - dx, y - dy), (x + dx, y + dy)))
 
 
 def style_of(role: str, kind: str) -> str:

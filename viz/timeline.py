@@ -20,6 +20,9 @@ from .sequences import Gathered, gathered, handed_on
 __all__ = ["PLUMBING", "CellKey", "Gathered", "LaneNodes", "Timeline", "cell_name", "cell_of"]
 
 
+ENCODER = "encoder"
+
+
 @dataclass(slots=True)
 class LaneNodes:
     """A state as it passes through the steps: its node before step 0, and after each.
@@ -83,7 +86,7 @@ class Timeline:
                 self.step[node] = t
                 steps[t].append(node)
         self.timed = any(t >= 0 for t in steps)
-        self.times = sorted(t for t in steps if t >= 0 and self.told(t)[1] >= 0)
+        self.times = sorted(t for t in steps if t >= 0 and not self.between(t))
         self._given_at_the_end(steps)
         self._follow(steps)
         if not self.timed:
@@ -107,9 +110,15 @@ class Timeline:
         return tuple(self.alias.get(arg, arg) for arg in node.args) if self.alias else node.args
 
     def told(self, place: int) -> tuple[int, int]:
-        """Return the phase that a place belongs to, and its step there."""
+        """Return the phase that a place belongs to, and its step there; where one net goes on, so does the count."""
+        if len(self.phases.starts) > 1 and self.phase_names[0] != ENCODER:
+            return 0, sum(t < place for t in self.times) - self.between(place) if place >= 0 else place
         phase, t = self.phases.told.get(place, (0, place))
         return phase, t
+
+    def between(self, place: int) -> bool:
+        """Tell whether a place stands between two phases, for what makes the states the later one is given."""
+        return place >= 0 > self.phases.told.get(place, (0, place))[1]
 
     def with_turns(self, shown: Iterable[int]) -> list[int]:
         """Return the places `shown` with those where one phase ends and the next begins."""
@@ -138,15 +147,15 @@ class Timeline:
 
     @cached_property
     def phase_names(self) -> tuple[str, ...]:
-        """Return encoder and decoder for two phases with different weights, otherwise parts."""
+        """Return encoder and decoder for two phases with different weights, otherwise no names."""
         if len(self.phases.starts) < 2:
             return ("",)
         used: dict[int, set[Node]] = defaultdict(set)
         for node, place in self.step.items():
-            used[self.told(place)[0]] |= {arg for arg in node.args if isinstance(arg, mg.Parameter)}
+            used[self.phases.told.get(place, (0, 0))[0]] |= {arg for arg in node.args if isinstance(arg, mg.Parameter)}
         if len(self.phases.starts) == 2 and used[1] - used[0]:
-            return "encoder", "decoder"
-        return tuple(f"part {number + 1}," for number in range(len(self.phases.starts)))
+            return ENCODER, "decoder"
+        return ("",) * len(self.phases.starts)
 
     def _given_at_the_end(self, steps: dict[int, list[Node]]) -> None:
         """Move the states a reverse net starts from behind the last step."""
@@ -198,7 +207,7 @@ class Timeline:
                 if at == t - 1 or (at == t + 1 and cell_of(arg)[2]):
                     entries[self.key[user], slot][at] = arg
                     back |= {(self.key[user], slot)} if at > t else set()
-                elif at == t - 2 and self.told(t - 1)[1] < 0 <= at:
+                elif at == t - 2 and self.between(t - 1):
                     entries[self.key[user], slot] |= {at: arg, t - 1: arg}  # past what is made between two phases
         self._add_given(entries)
         lanes: list[LaneNodes] = []

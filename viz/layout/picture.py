@@ -21,6 +21,7 @@ GLYPHS = {
     "gate": "gate",
     "pointwise": "elementwise",
     "op": "operation",
+    "attention": "attention, and its weights",
     "affine": "affine",
     "loss": "loss",
 }
@@ -184,12 +185,13 @@ def _specials(scene: Scene, size: float) -> list[_Item]:
 
 def _glyphs(scene: Scene, size: float) -> list[_Item]:
     roles = {"affine" if box.role == "output" else box.role for box in scene.boxes}
+    glyphs = GLYPHS | ({"parameter": "parameter"} if "parameter" in roles else {})
     roles_shown = {*roles, "parameter"} if scene.dock else set(roles)
     items = [_Item("forward", (Run("forward"),), 2.2 * size)]
     if any(edge.mark for edge in scene.edges):
         items.append(_Item("gain", (Run("gradient"),), 2.2 * size, 2.0))
     wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "affine": 1.6, "op": 1.6}
     items += [
-        _Item(role, (Run(text),), wide.get(role, 1.2) * size) for role, text in GLYPHS.items() if role in roles_shown
+        _Item(role, (Run(text),), wide.get(role, 1.2) * size) for role, text in glyphs.items() if role in roles_shown
     ]
     return items

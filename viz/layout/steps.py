@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..scene import Scene
 from ..words import width
@@ -125,9 +126,11 @@ def _sorted(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[str]
     return order
 
 
-def arrange(scene: Scene) -> Body:
-    """Return the columns of an op-level `scene` with their coordinates."""
+def arrange(scene: Scene, *, turned: bool = False) -> Body:
+    """Return the columns of an op-level `scene` with their coordinates; `turned`, data runs right and not up."""
     columns = locals_of(scene)
+    if turned:
+        columns = [replace(local, sizes={key: (h, w) for key, (w, h) in local.sizes.items()}) for local in columns]
     grid = Grid(scene, columns)
     body, stamps = Body(height=grid.height), {}
     for local in columns:
@@ -138,7 +141,24 @@ def arrange(scene: Scene) -> Body:
         stamp = stamps[signature]
         body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
         press(body, local, stamp)
-    return body
+    return _turned(body) if turned else body
+
+
+def _turned(body: Body) -> Body:
+    """Return `body` turned by a quarter, so that what ran up runs right."""
+    edge = body.height
+
+    def spot(old: Spot) -> Spot:
+        return Spot(edge - old.y, old.x, old.h, old.w)
+
+    return replace(
+        body,
+        width=body.height,
+        height=body.width + MARGIN,
+        bands=[(column, Spot(edge / 2, 0, edge, 0)) for column, _ in body.bands],
+        boxes=[(box, spot(old)) for box, old in body.boxes],
+        wires=[(edge_, found.turned(edge)) for edge_, found in body.wires],
+    )
 
 
 class _Step:
