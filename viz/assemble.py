@@ -13,12 +13,13 @@ from minigrad import Edge as Use
 from minigrad import Node, Run
 
 from . import words
-from .buses import Bus
+from .buses import Bus, looks
 from .groups import Group, Grouping, Kinds, cells, ops
-from .labels import at_step, character, extent, name_of, shape_text, short
+from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm
-from .scene import Box, Cell, Column, DockItem, Edge, Lane, Look, Mark, Tag
+from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
 from .timeline import CellKey, LaneNodes, cell_name
+from .values import without_time
 from .words import Rich, number, one_line, plain, plural, rich
 
 
@@ -178,7 +179,7 @@ class Assembly:
         self.members[f"{group.key}@{t}"] = group.members
         label, note = group.label, group.note
         if not self.timeline.timed:
-            label, note = self._untimed(group)
+            label, note = without_time(group, self.run, self.sweep)
         elif group.role == "input":
             shown = self.names.inputs.get(t)
             label, note = self._at("x", t) if shown is None else (words.Run(character(shown)),), ()
@@ -200,35 +201,9 @@ class Assembly:
                 group.kind,
                 "" if group.cell is None else f"{cell_name(group.cell)}cell",
                 tags=tuple(self._tags(group, owner, t)),
-                looks=self._looks(group),
+                looks=looks(group, self),
             )
         )
-
-    def _untimed(self, group: Group) -> tuple[Rich, Rich]:
-        """Return the label of a box in a graph without time, and below it value and derivative, or the shape."""
-        node = group.members[-1]
-        label = name_of(node.name) if group.role == "input" and node.name else group.label
-        value = None if self.run is None else self.run[node]
-        if node.shape or value is None:
-            odd = value is not None and node.dtype.kind == "f" and not np.isfinite(value).all()
-            return label, (words.Run(extent(node.shape) + (", not finite" if odd else "")),)
-        said = short(float(value))
-        if self.sweep is not None and node in self.sweep.adjoints:
-            said += f", ∂ {short(float(self.sweep.adjoints[node]))}"
-        return label, (words.Run(said),)
-
-    def _looks(self, group: Group) -> tuple[Look, ...]:
-        """Return how much an attention takes of each step, of the first sequence of the batch."""
-        weights = next((node for node in group.members if node.name == "attention"), None)
-        if group.role != "attention" or weights is None or self.run is None or weights not in self.run:
-            return ()
-        read = (self._bus(arg) for member in group.members for arg in self.timeline.args(member))
-        bus = next((bus for bus in read if bus is not None), None)
-        if bus is None or not weights.shape or weights.shape[0] != len(bus.sequence.parts):
-            return ()
-        values = np.asarray(self.run[weights], dtype=float).reshape(weights.shape[0], -1)[:, 0]
-        labels = (self._at(part.name or "h", place) for place, part in bus.sequence.parts.items())
-        return tuple(Look(label, float(value)) for label, value in zip(labels, values, strict=True))
 
     def _called(self, group: Group, t: int) -> str:
         named = group.members[-1].name
@@ -440,7 +415,6 @@ class Assembly:
         identity = f"{source} to {target} {len(self.edges)}"
         self.edges.append(Edge(identity, source, target, one_line(title, 200), found, hidden))
         self.uses[identity] = list(uses)
-
 
 
 def _storey(cell: CellKey) -> tuple[tuple[str, ...], int, bool]:

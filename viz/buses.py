@@ -9,9 +9,10 @@ import numpy as np
 
 from minigrad import Edge as Use
 
+from .groups import Group
 from .labels import shape_text
 from .measure import mark, norm
-from .scene import Box, Mark
+from .scene import Box, Look, Mark
 from .sequences import Gathered, pieces, sent_back
 
 if TYPE_CHECKING:
@@ -82,3 +83,17 @@ class Bus:
         if sweep is None or run is None:
             return None
         return sent_back(self.sequence, uses, sweep.sent, run)
+
+
+def looks(group: Group, parts: Assembly) -> tuple[Look, ...]:
+    """Return how much an attention takes of each step, for the first sequence of the batch; empty for other boxes."""
+    weights = next((node for node in group.members if node.name == "attention"), None)
+    if group.role != "attention" or weights is None or parts.run is None or weights not in parts.run:
+        return ()
+    read = {arg for member in group.members for arg in parts.timeline.args(member)}
+    bus = next((bus for bus in parts.buses if bus.whole & read), None)
+    if bus is None or not weights.shape or weights.shape[0] != len(bus.sequence.parts):
+        return ()
+    values = np.asarray(parts.run[weights], dtype=float).reshape(weights.shape[0], -1)[:, 0]
+    labels = (parts._at(part.name or "h", place) for place, part in bus.sequence.parts.items())
+    return tuple(Look(label, float(value)) for label, value in zip(labels, values, strict=True))

@@ -293,9 +293,7 @@ def _sentence(found: Study, count: int) -> Rich:
     sizes = [norm(sweep.adjoints[lane[t]]) for t in (first, last)]
     name = words.one_line(lanes[0].name, 8)
     told = [found.timeline.told(t) for t in (first, last)]
-    ends = [
-        (words.Run(f"|∂L/∂{name}{'′' * phase}"), words.Run(str(t + 1), "sub"), words.Run("|")) for phase, t in told
-    ]
+    ends = [(words.Run(f"|∂L/∂{name}{'′' * phase}"), words.Run(str(t + 1), "sub"), words.Run("|")) for phase, t in told]
     if not all(0 < size < math.inf for size in sizes):
         return (words.Run(f"{opening}; "), *ends[0], words.Run(f" is {number(sizes[0])}."))
     ratio = sizes[0] / sizes[1]

@@ -48,6 +48,7 @@ class Kinds:
                 cell = timeline.cell(node)
                 if cell not in self.cells and any(cell[0]):
                     self.cells.append(cell)
+        self.handed = {sequence.node for sequence in timeline.sequences if not sequence.stacked}
         self.weight: set[Node] = set()
         self.affine: set[Node] = set()
         self.stage: dict[Node, int] = {}
@@ -57,8 +58,10 @@ class Kinds:
         self.feeds: set[Node] = set()
         """What a step computes before its cells: a path leads from there into a cell of the same step."""
         for node in reversed(timeline.nodes):
-            users = (edge.user for edge in timeline.users[node] if timeline.step.get(edge.user) == timeline.step.get(node))
-            if timeline.between(timeline.step.get(node, -1)) or any(user in self.feeds or timeline.cell(user) in self.cells for user in users):
+            at = timeline.step.get(node, -1)
+            users = [edge.user for edge in timeline.users[node] if timeline.step.get(edge.user, -1) == at]
+            leads = any(user in self.feeds or timeline.cell(user) in self.cells for user in users)
+            if leads or timeline.between(at):
                 self.feeds.add(node)
 
     def _classify(self, node: Node) -> None:
@@ -109,9 +112,8 @@ class Kinds:
             return node.op.name == "input"
         if node in self.timeline.alias:
             return False
-        handed = {sequence.node for sequence in self.timeline.sequences if not sequence.stacked}
-        args = self.timeline.args(node)
-        if node.op.name == "slice" and args[0] in handed and self.timeline.step.get(args[0]) != self.timeline.step[node]:
+        args, step = self.timeline.args(node), self.timeline.step
+        if node.op.name == "slice" and args[0] in self.handed and step.get(args[0]) != step.get(node):
             return True
         outside = all(arg not in self.timeline.step and arg not in self.timeline.after for arg in args)
         return outside and node.op.name in PLUMBING and not any(arg in self.weight for arg in node.args)

@@ -108,12 +108,11 @@ def _nought(arrow: Arrow) -> Word:
 def _bar(arrow: Arrow) -> Shape:
     """Return a bar across the middle of an edge that no gradient passes."""
     points = [*arrow.path.points(), arrow.head[0]]
-    lengths = [math.dist(a, b) for a, b in itertools.pairwise(points)]
-    left = sum(lengths) / 2
-    for (a, b), length in zip(itertools.pairwise(points), lengths, strict=True):
-        if left <= length:
-            break
-        left -= length
+    stretches = list(itertools.pairwise(points))
+    left = sum(math.dist(a, b) for a, b in stretches) / 2
+    while left > math.dist(*stretches[0]):
+        left -= math.dist(*stretches.pop(0))
+    a, b = stretches[0]
     (x, y), size = towards(a, b, left), math.dist(a, b) or 1.0
     dx, dy = BAR * (b[1] - a[1]) / size, BAR * (a[0] - b[0]) / size
     return line("r", ((x - dx, y - dy), (x + dx, y + dy)))
@@ -195,7 +194,12 @@ def _hexagon(spot: Spot, nose: float) -> Item:
 
 def _item(title: str, label: Rich, spot: Spot, part: str = "") -> Group:
     """Return a parameter tag: a flat hexagon with its name."""
-    return Group((_hexagon(Spot(spot.x, spot.y, spot.w + 4, spot.h), 4.0), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)), "w", title, part=part)
+    return Group(
+        (_hexagon(Spot(spot.x, spot.y, spot.w + 4, spot.h), 4.0), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)),
+        "w",
+        title,
+        part=part,
+    )
 
 
 def _sample(sample: Sample) -> Item:

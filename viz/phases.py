@@ -72,9 +72,7 @@ def phases(nodes: Sequence[Node], users: Mapping[Node, Sequence[Node]]) -> Phase
     return found
 
 
-def _reached(
-    nodes: Sequence[Node], clock: _Clock, between: Mapping[Node, int]
-) -> tuple[dict[Node, _Reach], set[Node]]:
+def _reached(nodes: Sequence[Node], clock: _Clock, between: Mapping[Node, int]) -> tuple[dict[Node, _Reach], set[Node]]:
     """Return what every node reaches back to, and the nodes of a step that depend on no other."""
     reach: dict[Node, _Reach] = {}
     free: set[Node] = set()
@@ -132,9 +130,7 @@ def _postponed(
             due[node] = min(wanted)
 
 
-def _between(
-    nodes: Sequence[Node], phase_of: Mapping[Node, int], reach: Mapping[Node, _Reach]
-) -> dict[Node, int]:
+def _between(nodes: Sequence[Node], phase_of: Mapping[Node, int], reach: Mapping[Node, _Reach]) -> dict[Node, int]:
     """Return the operations between two phases, each with the later one: what makes its given states."""
     if not any(phase_of.values()):
         return {}
@@ -160,9 +156,7 @@ def _between(
     return found
 
 
-def _phase(
-    node: Node, phase_of: Mapping[Node, int], reach: Mapping[Node, _Reach], between: Mapping[Node, int]
-) -> int:
+def _phase(node: Node, phase_of: Mapping[Node, int], reach: Mapping[Node, _Reach], between: Mapping[Node, int]) -> int:
     """Return the phase that `node` ends: for what stands between two, the earlier."""
     if node in between:
         return between[node] - 1
@@ -181,9 +175,13 @@ def _numbered(timed: Mapping[Node, _Reach], phase_of: Mapping[Node, int], betwee
     for node, found in timed.items():
         if found.t >= 0:
             steps[phase_of[node]].add(found.t)
-    passed = {n for n, found in timed.items() if found.t < 0 and passed_on(n) and (root(n) in timed or root(n) in between)}
+    passed = {
+        n for n, found in timed.items() if found.t < 0 and passed_on(n) and (root(n) in timed or root(n) in between)
+    }
     given = {phase_of[n] for n, found in timed.items() if found.t < 0 and n not in passed} | set(between.values())
-    result, offset, starts = Phases(), {}, []
+    result = Phases()
+    offset: dict[int, int] = {}
+    starts: list[int] = []
     after = 0
     for phase in sorted(steps):
         first = min(steps[phase])

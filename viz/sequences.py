@@ -19,7 +19,6 @@ from minigrad.node import Array
 
 from .phases import cell_of, passed_on
 
-
 MOST_HANDED = 2
 """Most things that are handed on to several later steps, each by a line of its own; more would be a tangle."""
 
@@ -66,7 +65,7 @@ def gathered(
 
 def handed_on(nodes: Iterable[Node], step: Mapping[Node, int], users: Mapping[Node, Sequence[Edge]]) -> list[Gathered]:
     """Return what one place makes and several later ones use, apart from the one behind it: few things, or none."""
-    found = []
+    found: list[Gathered] = []
     for node in nodes:
         at = step.get(node)
         if at is None or at < 0 or not node.args:

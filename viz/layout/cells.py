@@ -276,7 +276,11 @@ class Step:
         start = self.out.spots[source]
         if start.right > end.x:
             return self._bent([(end.x, start.top), (end.x, end.bottom)])
-        if source not in {*self.storey, *self.merges} or self.storey.get(source) in self.building.backward or self.above:
+        if (
+            source not in {*self.storey, *self.merges}
+            or self.storey.get(source) in self.building.backward
+            or self.above
+        ):
             raise NotACell
         return self._bent([(start.right, start.y), (end.x, start.y), (end.x, end.bottom)])
 

@@ -50,7 +50,6 @@ class Route:
 
         return Route(move(self.forward), move(self.back), tuple((x + dx, y + dy) for x, y in self.over))
 
-
     def turned(self, edge: float) -> Route:
         """Return the route turned by a quarter: up becomes right, counted from `edge`."""
 
