@@ -121,10 +121,15 @@ class Timeline:
         return place >= 0 > self.phases.told.get(place, (0, place))[1]
 
     def with_turns(self, shown: Iterable[int]) -> list[int]:
-        """Return the places `shown` with those where one phase ends and the next begins."""
-        starts = self.phases.starts[1:] if self.timed else ()
+        """Return the places `shown`, in place of some of them those where one phase ends and the next begins."""
+        shown, starts = list(shown), self.phases.starts[1:] if self.timed else ()
+        if not starts:
+            return shown
         ends = (max((t for t in self.times if t < start), default=start) for start in starts)
-        return sorted({*shown, *starts, *ends})
+        kept = {*starts, *ends, shown[0], shown[-1]}
+        for place in shown:
+            kept |= {place} if len(kept) < len(shown) else set()
+        return sorted(kept)
 
     def cell(self, node: Node) -> CellKey:
         """Return the cell that `node` belongs to; one that takes over the states of another stands in its place."""

@@ -291,7 +291,7 @@ class _Step:
     def _gather(self, source: str, end: Spot) -> Route:
         """Return the route of a bus to its next stop, or of a state up to it, over the lanes that go on."""
         if source.startswith("<"):
-            return _straight([(-self.grid.lead, end.y), (end.left, end.y)])
+            return _straight([(-CHANNEL / 2, end.y), (end.left, end.y)])
         start = self.out.spots[source]
         lanes = {self.out.spots[key].y for key in self.local.onward if self.local.boxes[key].role in RUNNING}
         over = [y for y in lanes if end.bottom < y < start.top]
@@ -310,7 +310,7 @@ class _Step:
     def _enter(self, state: str, end: Spot, port: float = 0.0) -> Route:
         """Return the route of a lane into a box: straight, or up or down a margin at the left end."""
         y, at = self.grid.lane_y(self.grid.lanes[state]), end.y + port
-        lead = -self.grid.lead
+        lead = -CHANNEL / 2 if self.grid.lanes[state] in self.grid.buses else -self.grid.lead
         if abs(y - at) < 0.5:
             return _straight([(lead, y), (end.left, y)])
         x = 8.0 + 8.0 * sorted(self.grid.lanes).index(state)
@@ -391,5 +391,6 @@ def _ends(local: Local, grid: Grid) -> Stamp:
         stamp.words[next(iter(local.boxes))] = [Word((), words / 2, y, TEXT, "middle", "header")]
     for name in local.edges:
         end = stamp.spots[name[1]]
-        stamp.routes[name] = _straight([(-grid.lead, end.y), (end.left, end.y)])
+        lead = CHANNEL / 2 if local.boxes[name[1]].role == "bus" else grid.lead
+        stamp.routes[name] = _straight([(-lead, end.y), (end.left, end.y)])
     return stamp
