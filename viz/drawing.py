@@ -340,9 +340,10 @@ def _outside(found: Study) -> list[Node]:
     """Return the operations that use a step's result and belong to none."""
     timeline, after = found.timeline, set(found.timeline.step)
     known = {*timeline.alias, *(sequence.node for sequence in timeline.sequences)}
+    taken = {arg for node in timeline.nodes if node not in known for arg in timeline.args(node)}
     outside = []
     for node in timeline.nodes:
-        if node in known:
+        if node in known or (node.op.name == "concat" and node not in taken):
             after.add(node)
         elif node not in timeline.step and not passed_on(node) and any(arg in after for arg in node.args):
             after.add(node)

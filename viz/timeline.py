@@ -275,7 +275,9 @@ class Timeline:
                 break
             found = [n for n in self.steps.get(t, ()) if self.key[n] == self.key.get(before)]
             if not found and before.name is not None:
-                found = [n for n in self.steps.get(t, ()) if n.name == before.name and cell_of(n) == cell_of(before)]
+                alike = [n for n in self.steps.get(t, ()) if n.name == before.name]
+                found = [n for n in alike if cell_of(n) == cell_of(before)]
+                found = found or [n for n in alike if cell_of(n)[1:] == cell_of(before)[1:]]
             if found:
                 lane.nodes[t] = found[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -16,8 +16,13 @@ def sequence(steps: int, features: int = 2, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(steps, 1, features))
 
 
+def total(terms: Iterable[mg.Node]) -> mg.Node:
+    first, *others = terms
+    return mg.ops.add_n(first, *others) if others else first
+
+
 def squares(*nets: rnn.Unrolled) -> mg.Node:
-    return mg.ops.add_n(*(mg.sum(step.h * step.h) for net in nets for step in net.steps))
+    return total(mg.sum(step.h * step.h) for net in nets for step in net.steps)
 
 
 def encoder_decoder(cell=rnn.RNN, steps=3, answers=3, **options) -> mg.Node:
@@ -26,7 +31,7 @@ def encoder_decoder(cell=rnn.RNN, steps=3, answers=3, **options) -> mg.Node:
     with mg.scope("decoder"):
         decoder = rnn.unroll(cell(2, HIDDEN, rng=1, **options), sequence(answers, seed=1), encoder.state)
     readout = rnn.Linear(HIDDEN, 3, rng=2)
-    return mg.ops.add_n(*(rnn.cross_entropy(readout(step.h), [step.t % 3]) for step in decoder.steps))
+    return total(rnn.cross_entropy(readout(step.h), [step.t % 3]) for step in decoder.steps)
 
 
 def bridge(cell=rnn.RNN) -> mg.Node:
@@ -73,7 +78,7 @@ def attended(steps: int = 3, answers: int = 2, moved: list[mg.Parameter] | None 
             x = mg.concatenate([mg.constant(xs[t]), context], axis=-1)
             h = rnn.unroll(decoder, x[None], h[None]).steps[0].h
             losses.append(rnn.cross_entropy(readout(mg.concatenate([h, context], axis=-1)), [t % 3]))
-    return mg.ops.add_n(*losses)
+    return total(losses)
 
 
 def attended_after() -> mg.Node:
@@ -86,7 +91,7 @@ def attended_after() -> mg.Node:
         with mg.scope(t=step.t):
             context, _ = attention(step.h, projected, net.outputs, np.ones((3, 1), bool))
             losses.append(rnn.cross_entropy(readout(mg.concatenate([step.h, context], axis=-1)), [0]))
-    return mg.ops.add_n(*losses)
+    return total(losses)
 
 
 def all_outputs(cell=rnn.LSTM, steps: int = 4, **options) -> mg.Node:
