@@ -19,7 +19,7 @@ from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm
 from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
 from .timeline import CellKey, LaneNodes, cell_name
-from .values import without_time
+from .values import finite, without_time
 from .words import Rich, number, one_line, plain, plural, rich
 
 
@@ -128,7 +128,7 @@ class Assembly:
         hidden = sum(before < t <= last for t in self.timeline.times)
         index = self._column("gap", rich(f"… {plural(hidden, 'step')} …"), hidden)
         for bus in self.buses:
-            bus.stop(last, None)
+            bus.stop(last, None, hidden)
         for lane in self.timeline.lanes:
             enter, leave = (last + 1, before + 1) if lane.reverse else (before, last)
             if enter not in lane.nodes or leave not in lane.nodes:
@@ -198,7 +198,7 @@ class Assembly:
                 label,
                 self._title(last, self._called(group, t)),
                 note,
-                group.kind,
+                group.kind if self.timeline.timed or finite(last, self.run) else "nan",
                 "" if group.cell is None else f"{cell_name(group.cell)}cell",
                 tags=tuple(self._tags(group, owner, t)),
                 looks=looks(group, self),

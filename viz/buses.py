@@ -38,8 +38,11 @@ class Bus:
         self.last = max(self.uses, default=-1)
         self.at = self.enter = ""
 
-    def stop(self, place: int, source: str | None) -> None:
-        """Add the box at `place` of the column last begun, fed by the column before and by the state `source`."""
+    def stop(self, place: int, source: str | None, hidden: int = 0) -> None:
+        """Add the box at `place` of the column last begun, fed by the column before and by the state `source`.
+
+        `hidden` is the number of steps left out since the column before.
+        """
         parts, before = self.parts, self.at
         self.enter = before
         if not self.first <= place < self.last:
@@ -55,7 +58,7 @@ class Bus:
         parts.members[self.at] = [self.sequence.node]
         if before:
             found = self._passing(place)
-            parts._edge(before, self.at, found, self.sequence.node, self._slots(place - 1))
+            parts._edge(before, self.at, found, self.sequence.node, self._slots(place - 1), hidden)
         if source and place in self.sequence.parts:
             uses = [Use(self.sequence.node, place - self.first)] if self.sequence.stacked else self._behind(place)
             sent = parts._sent(uses)

@@ -74,6 +74,9 @@ class Behind:
 def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps: int | None = None) -> Figure:
     """Draw `subject` unrolled in time, with its gradient if it has a loss.
 
+    A graph whose nodes have no step (see `mg.scope`) is drawn operation by operation, with values and derivatives.
+    A net that reads what a later step of another made, as a decoder does, stands behind it in columns of its own.
+
     `subject` is a scalar node (its gradient is drawn), a list of nodes, an `rnn.Unrolled` (no loss,
     so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand, or
     `"op"`, every operation. Long sequences show their first and last steps; `steps` says how many
@@ -211,7 +214,7 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
         _subtitle(found, level),
         _sentence(found, count),
         () if found.proof is None else (words.Run("✓ " if found.proof.holds else "✗ "), *found.proof.sentence),
-        _hidden(times, shown),
+        _hidden(times, shown) if len(timeline.phases.starts) < 2 else _hidden_between(timeline, shown),
         _note(found, parts.undrawn),
         rich("gradient norm |∂L/∂·| (Frobenius):") if found.sweep else (),
         parts.reference,
@@ -334,6 +337,17 @@ def _hidden(times: Sequence[int], shown: Sequence[int]) -> Rich:
     return (
         words.Run(f"Hidden: {plural(missing, 'step')} ({spans}); the arrows across the gap carry what passes them."),
     )
+
+
+def _hidden_between(timeline: Timeline, shown: Sequence[int]) -> Rich:
+    """Return what is left out of a net that starts again, by the steps' own names."""
+    gaps = [[t for t in timeline.times if a < t < b] for a, b in itertools.pairwise(shown)]
+    gaps = [gap for gap in gaps if gap]
+    spans = ", ".join(
+        timeline.said(gap[0]) + (f" to {timeline.told(gap[-1])[1] + 1}" if len(gap) > 1 else "") for gap in gaps
+    )
+    missing = plural(sum(map(len, gaps)), "step")
+    return (words.Run(f"Hidden: {missing} ({spans}); the arrows across a gap carry what passes it."),) if gaps else ()
 
 
 def _outside(found: Study) -> list[Node]:

@@ -28,6 +28,7 @@ _KINDS = {
     "h": "h",
     "c": "c",
     "L": "loss",
+    "nan": "odd",
 }
 _ROLES = {"input": "x", "parameter": "w", "output": "y", "affine": "y", "loss": "loss"}
 

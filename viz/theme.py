@@ -113,6 +113,7 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .hollow .r{{stroke:$quiet;stroke-width:5}} .hollow .in{{fill:none;stroke:$paper;stroke-width:3}}
 .hollow .rh{{fill:$paper;stroke:$quiet;stroke-width:1}}
 .nan .r{{stroke:$nan;stroke-width:5}} .nan .in{{fill:none;stroke:$paper;stroke-width:2}} .nan .rh{{fill:$nan}}
+.odd .s{{fill:$op;stroke:$nan;stroke-width:2.6}}
 .cut .r{{stroke:$quiet;stroke-width:3}}
 .s{{stroke-width:1.4;fill:$op;stroke:$op-rim}}
 .x .s{{fill:$x;stroke:$x-rim}} .h .s{{fill:$h;stroke:$h-rim}} .c .s{{fill:$c;stroke:$c-rim}}

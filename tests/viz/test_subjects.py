@@ -1,4 +1,4 @@
-"""Nets after nets, attention, gathered outputs, graphs without time: every number is the engine's, every format holds."""
+"""Nets after nets, attention, gathered outputs, graphs without time: numbers are the engine's, every format holds."""
 
 from __future__ import annotations
 

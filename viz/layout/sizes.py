@@ -52,11 +52,8 @@ def box_size(box: Box) -> tuple[float, float]:
         return CIRCLE, CIRCLE
     if box.note and box.role in NOTED:
         nose = 16.0 if box.role == "parameter" else 8.0
-        wide = (
-            max(width(box.label, TEXT if box.role in ("input", "parameter") else OP), width(box.note, ACTIVATION))
-            + 8
-            + nose
-        )
+        size = TEXT if box.role in ("input", "parameter") else OP
+        wide = max(width(box.label, size), width(box.note, ACTIVATION)) + 8 + nose
         return max(44.0, wide), GATE_HEIGHT
     if box.role == "input":
         return max(34.0, label + 16), 34.0
