@@ -113,7 +113,7 @@ def study(subject: Subject) -> Study:
 
 def _kind(kinds: Kinds) -> str:
     """Return what the cells of the graph call themselves, if they agree."""
-    labels = {label for cell in kinds.cells for label in cell[0][:1]}
+    labels = {label for cell in kinds.cells for label in cell[0][-1:]}
     name = labels.pop() if len(labels) == 1 else ""
     return name.upper() if name in ("rnn", "lstm", "gru") else words.one_line(name, 20)
 

@@ -57,12 +57,16 @@ class Kinds:
             self._classify(node)
         self.feeds: set[Node] = set()
         """What a step computes before its cells: a path leads from there into a cell of the same step."""
+        self.losing: set[Node] = set()
+        """What leads to a number within its step."""
         for node in reversed(timeline.nodes):
             at = timeline.step.get(node, -1)
             users = [edge.user for edge in timeline.users[node] if timeline.step.get(edge.user, -1) == at]
             leads = any(user in self.feeds or timeline.cell(user) in self.cells for user in users)
             if leads or timeline.between(at):
                 self.feeds.add(node)
+            if not node.shape or any(user in self.losing for user in users):
+                self.losing.add(node)
 
     def _classify(self, node: Node) -> None:
         name, args = node.op.name, node.args
@@ -225,7 +229,7 @@ def _role(kinds: Kinds, node: Node, inside: bool) -> Role:
         return "affine" if inside else "output"
     if kinds.is_merge(node) or (node.op.name == "concat" and kinds.timeline.cell(node) not in kinds.cells):
         return "function"
-    if not inside:
+    if not inside and node in kinds.losing:
         return "loss"
     if node.op.name in SIGNS and len(symbol(node)) == 1:
         return "pointwise"

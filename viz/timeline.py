@@ -127,7 +127,7 @@ class Timeline:
             return shown
         ends = (max((t for t in self.times if t < start), default=start) for start in starts)
         kept = {*starts, *ends, shown[0], shown[-1]}
-        for place in shown:
+        for place in (place for pair in zip(shown, reversed(shown), strict=True) for place in pair):
             kept |= {place} if len(kept) < len(shown) else set()
         return sorted(kept)
 
