@@ -112,9 +112,13 @@ class Timeline:
     def told(self, place: int) -> tuple[int, int]:
         """Return the phase that a place belongs to, and its step there; where one net goes on, so does the count."""
         if len(self.phases.starts) > 1 and self.phase_names[0] != ENCODER:
-            return 0, sum(t < place for t in self.times) - self.between(place) if place >= 0 else place
+            return 0, self.counted(place) - self.between(place) if place >= 0 else place
         phase, t = self.phases.told.get(place, (0, place))
         return phase, t
+
+    def counted(self, place: int) -> int:
+        """Return how many steps of any phase come before a place; where time runs once, that is the step's number."""
+        return place if len(self.phases.starts) < 2 else sum(t < place for t in self.times)
 
     def between(self, place: int) -> bool:
         """Tell whether a place stands between two phases, for what makes the states the later one is given."""

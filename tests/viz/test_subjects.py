@@ -230,3 +230,29 @@ def test_every_format_holds_every_subject(name):
 def test_every_subject_can_be_inspected(name):
     page = viz.inspect(EVERYTHING[name]())
     assert WRITERS[".html"](page).startswith(b"<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("name", IN_TIME)
+def test_the_river_of_a_net_behind_a_net_is_conserved(name):
+    """Bands run forward over the steps of all phases; through every cut goes the whole."""
+    loss = IN_TIME[name]()
+    for weight in (node for node in mg.walk(loss) if node.name == "weight_hh_l0"):
+        flow = mg.flow(loss, weight)
+        if not np.any(flow.gradient):
+            continue
+        chart = viz.river(flow).scene
+        assert plain(chart.proof).startswith("✓")
+        steps = [stage.first for stage in chart.stages]
+        assert steps == sorted(set(steps))
+        assert math.fsum(stage.use for stage in chart.stages) + chart.direct == pytest.approx(1, abs=1e-12)
+        if not name.startswith(("bidirectional", "long")):
+            assert all(band.source < band.target for band in chart.bands)
+            assert max(steps) < len(Timeline(loss).times)
+
+
+def test_states_gathered_for_a_readout_reach_the_loss_from_their_own_steps():
+    loss = all_outputs(rnn.RNN, 3)
+    (weight,) = (node for node in mg.walk(loss) if node.name == "weight_hh_l0")
+    chart = viz.river(mg.flow(loss, weight)).scene
+    assert {(band.source, band.target) for band in chart.bands} == {(0, 1), (1, 2)}
+    assert sum(stage.loss != 0 for stage in chart.stages) >= 2
