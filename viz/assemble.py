@@ -13,7 +13,7 @@ from minigrad import Edge as Use
 from minigrad import Node, Run
 
 from . import words
-from .buses import Bus, looks
+from .buses import Bus, looks, prepared
 from .groups import Group, Grouping, Kinds, cells, ops
 from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm
@@ -223,15 +223,17 @@ class Assembly:
     def _tags(self, group: Group, owner: Mapping[Node, Group], t: int) -> Iterable[Tag]:
         """Return the parameters used by the group, those of the states first, biases last."""
         found: list[tuple[int, str, int, Tag]] = []
-        for member in group.members:
-            for slot, used in enumerate(member.args if self.timeline.timed else ()):
+        early = prepared(group, self)
+        for member in [*group.members, *early] if self.timeline.timed else ():
+            for slot, used in enumerate(member.args):
                 arg = self._parameter(used)
                 if arg is None:
                     continue
                 identity = self._dock(arg)
                 label = self.dock[identity].label
                 operand, rank = self._operand(member, owner)
-                title = f"{plain(label)}, use at {self.timeline.said(t)}"
+                when = "used once for all steps" if member in early else f"use at {self.timeline.said(t)}"
+                title = f"{plain(label)}, {when}"
                 sent = self._sent([Use(member, slot)])
                 if sent is not None:
                     title += f"; contributes {number(sent, 3)} to |dL/d{plain(label)}|"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minigrad import Edge as Use
+from minigrad import Node
 
 from .groups import Group
 from .labels import shape_text
@@ -100,3 +101,12 @@ def looks(group: Group, parts: Assembly) -> tuple[Look, ...]:
     values = np.asarray(parts.run[weights], dtype=float).reshape(weights.shape[0], -1)[:, 0]
     labels = (parts._at(part.name or "h", place) for place, part in bus.sequence.parts.items())
     return tuple(Look(label, float(value)) for label, value in zip(labels, values, strict=True))
+
+
+def prepared(group: Group, parts: Assembly) -> list[Node]:
+    """Return what an attention makes of its sequence once for all steps, the product with the keys' weights."""
+    if group.role != "attention":
+        return []
+    read = {arg for member in group.members for arg in parts.timeline.args(member)}
+    found = (node for bus in parts.buses if bus.whole & read for node in bus.sequence.derived)
+    return sorted(found, key=lambda node: node.id)

@@ -20,7 +20,7 @@ from .groups import Kinds
 from .labels import character, name_of, short
 from .measure import Sweep, backward, norm
 from .phases import passed_on
-from .proof import Proof, prove
+from .proof import Proof, prove, prove_uses
 from .scene import Scene
 from .timeline import ENCODER, Timeline
 from .words import Rich, number, plural, rich
@@ -105,7 +105,9 @@ def study(subject: Subject) -> Study:
         leaves = [n for n in timeline.nodes if isinstance(n, mg.Parameter) and n.dtype.kind == "f"]
         found.sweep = backward(loss, [*leaves, *given], run)
         weight = _recurrent_weight(kinds)
-        if weight is not None:
+        if not timeline.timed:
+            found.proof = prove_uses(loss, found.sweep)
+        elif weight is not None:
             found.proof = prove(losses, weight, timeline.times[-1] + 1, found.sweep)
         found.remarks = _remarks(found)
     return found
@@ -353,15 +355,15 @@ def _hidden_between(timeline: Timeline, shown: Sequence[int]) -> Rich:
 def _outside(found: Study) -> list[Node]:
     """Return the operations that use a step's result and belong to none."""
     timeline, after = found.timeline, set(found.timeline.step)
-    known = {*timeline.alias, *(sequence.node for sequence in timeline.sequences)}
+    known = set(timeline.alias).union(*((s.node, *s.derived) for s in timeline.sequences))
     taken = {arg for node in timeline.nodes if node not in known for arg in timeline.args(node)}
     outside = []
     for node in timeline.nodes:
         if node in known or (node.op.name == "concat" and node not in taken):
             after.add(node)
-        elif node not in timeline.step and not passed_on(node) and any(arg in after for arg in node.args):
+        elif node not in timeline.step and any(arg in after for arg in node.args):
             after.add(node)
-            outside.append(node)
+            outside += [] if passed_on(node) else [node]
     return outside
 
 
