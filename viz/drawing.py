@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 import minigrad as mg
 from minigrad import Edge, Node, Run
 from minigrad.paths import Flow
@@ -320,6 +322,10 @@ def _result(found: Study) -> Rich:
     if found.sweep is None or found.run is None or found.loss is None:
         return (*said, words.Run("."))
     said.append(words.Run(f"; result {short(float(found.run[found.loss]))}"))
+    cause = None if math.isfinite(float(found.run[found.loss])) else mg.why_nan(found.loss)
+    if cause is not None and cause.node.args:
+        operands = (short(float(value)) if np.ndim(value) == 0 else "…" for _, value in cause.operands)
+        said.append(words.Run(f", which began as {cause.node.op.name}({', '.join(operands)}) = {short(cause.value)}"))
     leaves = [n for n in found.timeline.nodes if isinstance(n, mg.Parameter) and n in found.sweep.adjoints]
     for place, node in enumerate(leaves[:MOST_DERIVATIVES]):
         adjoint = found.sweep.adjoints[node]

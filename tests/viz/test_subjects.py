@@ -21,6 +21,7 @@ from viz.figure import WRITERS, Figure
 from viz.labels import short
 from viz.measure import norm
 from viz.phases import phases, root
+from viz.proof import prove_uses
 from viz.timeline import Timeline
 from viz.words import plain
 
@@ -206,6 +207,27 @@ def test_the_lecture_s_example_by_hand():
     norms = {(boxes[edge.source], boxes[edge.target]): edge.mark.norm for edge in figure.scene.edges}
     assert norms == {("x", "×"): 2, ("y", "×"): 4, ("x", "÷"): 0.5, ("y", "÷"): 1, ("×", "+"): 1, ("÷", "+"): 1}
     assert plain(figure.scene.sentence) == "3 operations; result 10, derivatives: ∂/∂x = 2.5, ∂/∂y = 3."
+
+
+def test_a_result_that_is_no_number_says_where_it_began():
+    figure = viz.draw(PLAIN["not a number"]())
+    assert plain(figure.scene.sentence).startswith(
+        "7 operations; result NaN, which began as log(-1) = NaN, derivatives:"
+    )
+    odd = {plain(box.label) for box in figure.scene.boxes if box.kind == "nan"}
+    assert odd == {"log", "×", "+", "sum", "sqrt"}
+    assert {edge.mark.state for edge in figure.scene.edges} == {"measured", "nonfinite"}
+
+
+def test_a_graph_proves_its_gradient_by_its_uses():
+    assert (
+        plain(viz.draw(PLAIN["square"]()).scene.proof) == "✓ Sum of what 2 uses of x send back = ∂/∂x, max difference 0"
+    )
+    loss = PLAIN["thirty"]()
+    found = study(loss)
+    assert found.proof.holds
+    found.sweep.adjoints[found.proof.weight] += 1e-6
+    assert not prove_uses(loss, found.sweep).holds
 
 
 def test_x_times_x_has_two_edges():
