@@ -22,6 +22,8 @@ from .timeline import CellKey, LaneNodes, cell_name
 from .values import finite, without_time
 from .words import Rich, number, one_line, plain, plural, rich
 
+PRODUCTS = ("matmul", "mul")
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -245,9 +247,9 @@ class Assembly:
     def _operand(self, member: Node, owner: Mapping[Node, Group]) -> tuple[str, int]:
         """Return the key of what a weight multiplies, and 0 for a state, 1 for anything else, 2 for a bias."""
         product = member
-        if member.op.name != "matmul":
-            product = next((use.user for use in self.timeline.users[member] if use.user.op.name == "matmul"), member)
-        if product.op.name != "matmul":
+        if member.op.name not in PRODUCTS:
+            product = next((use.user for use in self.timeline.users[member] if use.user.op.name in PRODUCTS), member)
+        if product.op.name not in PRODUCTS:
             return "", 2
         other = next((arg for arg in product.args if arg not in self.kinds.weight), product)
         if other in self.timeline.lane and owner.get(other) is None:

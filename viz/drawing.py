@@ -161,7 +161,7 @@ def _recurrent_weight(kinds: Kinds) -> mg.Parameter | None:
     """Return the first parameter that multiplies a state of the step before."""
     timeline = kinds.timeline
     for node in timeline.nodes:
-        if node.op.name != "matmul":
+        if node.op.name not in ("matmul", "mul"):
             continue
         t = timeline.step.get(node)
         before = [a for a in node.args if a in timeline.lane and timeline.step.get(a) != t]

@@ -57,13 +57,17 @@ class Kinds:
             self._classify(node)
         self.feeds: set[Node] = set()
         """What a step computes before its cells: a path leads from there into a cell of the same step."""
+        self.making: set[Node] = set()
+        """What leads to a state within its step, states included."""
         self.losing: set[Node] = set()
         """What leads to a number within its step."""
         for node in reversed(timeline.nodes):
             at = timeline.step.get(node, -1)
             users = [edge.user for edge in timeline.users[node] if timeline.step.get(edge.user, -1) == at]
-            leads = any(user in self.feeds or timeline.cell(user) in self.cells for user in users)
-            if leads or timeline.between(at):
+            if node in timeline.lane or any(user in self.making for user in users):
+                self.making.add(node)
+            leads = any(user in self.feeds or self.inside(user) for user in users)
+            if leads or timeline.between(at) or node in self.making:
                 self.feeds.add(node)
             if not node.shape or any(user in self.losing for user in users):
                 self.losing.add(node)
@@ -74,6 +78,7 @@ class Kinds:
             self.weight.add(node)
         elif (
             (name == "matmul" and any(arg in self.weight for arg in args))
+            or (name == "mul" and self.timeline.timed and sum(arg in self.weight for arg in args) == 1)
             or (name in PLUMBING and args and args[0] in self.affine and self._together(node, args[0]))
             or (name in ("add", "add_n") and self._sum_of_affine(node))
         ):
@@ -81,9 +86,13 @@ class Kinds:
         self._stage(node)
 
     def _stage(self, node: Node) -> None:
-        behind = [arg for arg in node.args if arg in self.stage and self._together(node, arg)]
+        behind = [arg for arg in node.args if arg.args and arg in self.stage and self._together(node, arg)]
         rising = node in self.affine
         self.stage[node] = max((self.stage[a] + (rising and a not in self.affine) for a in behind), default=0)
+
+    def inside(self, node: Node) -> bool:
+        """Tell whether `node` belongs to a cell: a loss made in the cell's own block stands outside."""
+        return self.timeline.cell(node) in self.cells and (node in self.making or node not in self.losing)
 
     def is_merge(self, node: Node) -> bool:
         """Tell whether `node` joins the two directions of a net."""
@@ -103,10 +112,12 @@ class Kinds:
 
     def is_given(self, node: Node) -> bool:
         """Tell whether `node` is a constant that a cell reads as it reads an input."""
-        if node.op.name != "constant" or node.dtype.kind != "f" or not node.shape or node in self.timeline.lane:
+        if node.op.name != "constant" or node.dtype.kind != "f" or node in self.timeline.lane:
+            return False
+        if not node.shape and node.name is None:
             return False
         return any(
-            edge.user.op.name in ("concat", "matmul") and (edge.user in self.feeds or edge.user in self.affine)
+            edge.user.op.name in ("concat", "matmul", "mul") and (edge.user in self.feeds or edge.user in self.affine)
             for edge in self.timeline.users[node]
         )
 
@@ -172,7 +183,7 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
         given = kinds.is_given(node)
         if node.op.name == "parameter" or (node.op.name == "constant" and not given) or node in kinds.weight:
             continue
-        inside = timeline.cell(node) in kinds.cells
+        inside = kinds.inside(node)
         joins = _neighbours(kinds, node, groups, inside or node in kinds.feeds)
         if joins:
             _join(joins, node, groups, found)
@@ -241,7 +252,7 @@ def _role(kinds: Kinds, node: Node, inside: bool) -> Role:
 def _group(kinds: Kinds, role: Role, label: Rich, members: list[Node]) -> Group:
     node = members[0]
     cell: CellKey | None = kinds.timeline.cell(node)
-    cell = cell if cell in kinds.cells else None
+    cell = cell if kinds.inside(node) and role != "input" else None
     return Group(kinds.timeline.key[node], role, label, members, cell=cell)
 
 

@@ -83,7 +83,7 @@ def _slice(node: Node) -> str:
 
 
 def _scalar(node: Node) -> str:
-    if node.op.name != "constant" or node.shape != () or node.dtype.kind != "f":
+    if node.op.name != "constant" or node.name is not None or node.shape != () or node.dtype.kind != "f":
         return ""
     value = float(node.eval())
     return str(int(value)) if value == int(value) and abs(value) < 1e4 else number(value, 3)

@@ -101,6 +101,16 @@ def all_outputs(cell=rnn.LSTM, steps: int = 4, **options) -> mg.Node:
     return rnn.cross_entropy(readout(net.outputs), np.arange(steps).reshape(steps, 1) % 3)
 
 
+def by_hand(*labels: str) -> mg.Node:
+    """A scalar net written out: h = tanh(w h + u x), its losses in the same block."""
+    w, u, h, losses = value(0.9, "w"), value(0.5, "u"), mg.constant(0.4).named("h"), []
+    for t, x in enumerate((0.5, -0.3, 0.8)):
+        with mg.scope(*labels, t=t):
+            h = mg.tanh(w * h + u * mg.constant(x).named("x")).named("h")
+            losses.append(((h - 1.0) ** 2).named("L"))
+    return total(losses)
+
+
 IN_TIME: dict[str, Callable[[], mg.Node]] = {
     "encoder decoder": encoder_decoder,
     "lstm encoder decoder": lambda: encoder_decoder(rnn.LSTM),
@@ -113,6 +123,8 @@ IN_TIME: dict[str, Callable[[], mg.Node]] = {
     "attended": attended,
     "attended after": attended_after,
     "all outputs": all_outputs,
+    "by hand": by_hand,
+    "by hand in a cell": lambda: by_hand("rnn"),
     "long all outputs": lambda: all_outputs(rnn.RNN, 20),
     "bidirectional all outputs": lambda: all_outputs(rnn.GRU, 2, bidirectional=True),
 }

@@ -115,6 +115,14 @@ def test_nothing_that_matters_is_left_out(name, level):
     assert plain(scene.proof).startswith("✓")
 
 
+def test_a_scalar_net_written_by_hand_is_drawn_as_a_cell():
+    scene = viz.draw(IN_TIME["by hand in a cell"]()).scene
+    roles = [box.role for box in scene.boxes if box.column == 2]
+    assert sorted(roles) == ["affine", "function", "input", "loss", "state"]
+    assert [plain(tag.label) for box in scene.boxes if box.column == 2 for tag in box.tags] == ["w", "u"]
+    assert "(t, k) = ∂L/∂w, max" in plain(scene.proof)
+
+
 def test_the_bus_of_outputs_carries_the_gradient_of_each():
     loss = all_outputs()
     found = study(loss)
