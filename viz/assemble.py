@@ -14,7 +14,7 @@ from minigrad import Node, Run
 
 from . import words
 from .buses import Bus, looks, prepared
-from .groups import Group, Grouping, Kinds, cells, ops
+from .groups import Group, Grouping, Kinds, cells, ops, tangled
 from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm
 from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
@@ -78,6 +78,10 @@ class Assembly:
                 bus.stop(shown[-1] + 1, None)
         if self.timeline.end is not None and shown:
             self._step(self.timeline.end, "end")
+        known = {box.id for box in self.boxes}
+        drawn = [edge for edge in self.edges if {edge.source, edge.target} <= known]
+        self.undrawn += len(self.edges) - len(drawn)
+        self.edges = drawn
 
     @property
     def reference(self) -> float:
@@ -152,6 +156,7 @@ class Assembly:
         header = rich(self.timeline.said(t)) if kind == "step" and self.timeline.timed else ()
         column = self._column(kind, header)
         groups = self.grouping(self.kinds, t)
+        groups = ops(self.kinds, t) if tangled(groups, self.timeline) else groups
         owner = {member: group for group in groups for member in group.members}
         for cell in sorted({g.cell for g in groups if g.cell is not None}, key=_storey):
             key = cell_name(cell)
@@ -371,6 +376,8 @@ class Assembly:
             return self.forks[arg, group.cell]
         if arg in self.timeline.lane:
             lane, at = self.lane[self.timeline.lane[arg]], self.timeline.step.get(arg, t - 1)
+            if lane.nodes.get(t) is arg and lane.nodes.get(t - 1) is arg:
+                return f"{lane.key}.state@{t - 1}"
             if lane.reverse and at == t + 1:
                 return f"{lane.key}.state@{at}"
             if arg in self.pills and (at == t - 1 or lane.nodes.get(t - 1) is arg):

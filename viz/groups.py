@@ -140,7 +140,7 @@ Grouping = Callable[[Kinds, int], list[Group]]
 def ops(kinds: Kinds, t: int) -> list[Group]:
     """Return one group for every operation of step `t`."""
     groups = []
-    for node in kinds.timeline.steps[t]:
+    for node in kinds.timeline.steps.get(t, []):
         leaf = _leaf(kinds, node)
         if leaf is not None:
             groups += leaf
@@ -179,7 +179,7 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
     timeline = kinds.timeline
     groups: dict[Node, Group] = {}
     found: list[Group] = []
-    for node in timeline.steps[t]:
+    for node in timeline.steps.get(t, []):
         given = kinds.is_given(node)
         if node.op.name == "parameter" or (node.op.name == "constant" and not given) or node in kinds.weight:
             continue
@@ -193,7 +193,7 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
         group = _group(kinds, role, label, [node])
         found.append(group)
         groups[node] = group
-    for node in reversed(timeline.steps[t]):
+    for node in reversed(timeline.steps.get(t, [])):
         if node in kinds.weight and node.args:
             user = next((groups[e.user] for e in timeline.users[node] if e.user in groups), None)
             if user is not None:
@@ -202,6 +202,19 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
     for group in found:
         _finish(kinds, group)
     return found
+
+
+def tangled(groups: list[Group], timeline: Timeline) -> bool:
+    """Tell whether the groups feed each other in a circle, so that no order of their boxes shows what feeds what."""
+    owner = {member: place for place, group in enumerate(groups) for member in group.members}
+    behind = [
+        {owner[arg] for member in group.members for arg in timeline.args(member) if arg in owner} - {place}
+        for place, group in enumerate(groups)
+    ]
+    done: set[int] = set()
+    while ready := [place for place in range(len(groups)) if place not in done and behind[place] <= done]:
+        done |= set(ready)
+    return len(done) < len(groups)
 
 
 def _neighbours(kinds: Kinds, node: Node, groups: dict[Node, Group], inside: bool) -> list[Group]:

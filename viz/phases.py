@@ -189,9 +189,9 @@ def _numbered(timed: Mapping[Node, _Reach], phase_of: Mapping[Node, int], betwee
         starts.append(offset[phase] + first)
         after = offset[phase] + max(steps[phase]) + 1
         for t in steps[phase]:
-            result.told[offset[phase] + t] = phase, t
+            result.told[offset[phase] + t] = len(starts) - 1, t
         if phase in given and len(starts) > 1:
-            result.told[starts[-1] - 1] = phase, -1
+            result.told[starts[-1] - 1] = len(starts) - 1, -1
     for node, found in timed.items():
         if node in passed:
             continue

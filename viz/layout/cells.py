@@ -120,6 +120,8 @@ class Building:
             for key in self.merges(local):
                 if key not in order:
                     made = [self._cell_of(local, state) for state, target, _ in local.edges if target == key]
+                    if not made:
+                        raise NotACell
                     order.insert(1 + max(order.index(cell) for cell in made), key)
                     tall[key] = MERGE
         self.order = order

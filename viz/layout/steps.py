@@ -15,7 +15,7 @@ from ..scene import Scene
 from ..words import width
 from .layered import BEND, Layers, layers, positions
 from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
-from .sizes import BESIDE, CHIP_HEIGHT, OP, TEXT, box_size, chip_row, chip_width
+from .sizes import BESIDE, CHIP_HEIGHT, OP, PILL_HEIGHT, TEXT, box_size, chip_row, chip_width
 from .spot import Spot
 from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, press
 
@@ -94,14 +94,25 @@ class Grid:
         top -= BUS * len(self.buses)
         self.row_y = [at - top for at in self.row_y]
         self.height = self.row_y[0] + self.high[0] / 2 + 44.0 if self.row_y else 60.0
+        self._spread()
+
+    def _spread(self) -> None:
+        """Give every lane a height of its own: of two that are taken up in one row, the second runs below the first."""
+        self.level: dict[str, float] = {}
+        for lane in dict.fromkeys(self.lanes.values()):
+            if lane in self.buses:
+                continue
+            y = self.row_y[self.lane_row.get(lane, 0)] if self.row_y else 30.0
+            while any(abs(y - other) < PILL_HEIGHT + 1 for other in self.level.values()):
+                y += PILL_HEIGHT + 6
+            self.level[lane] = y
+        self.height = max([self.height, *(y + PILL_HEIGHT / 2 + 36.0 for y in self.level.values())])
 
     def lane_y(self, lane: str) -> float:
         """The height of a lane."""
         if lane in self.buses:
             return 24.0 + BUS * self.buses.index(lane)
-        if lane in self.lane_row:
-            return self.row_y[self.lane_row[lane]]
-        return self.row_y[0] if self.row_y else 30.0
+        return self.level[lane]
 
 
 def _makers(local: Local) -> dict[str, str]:
@@ -200,11 +211,10 @@ class _Step:
         pill = right + MARGIN + PITCH * max(0, len(tracks) - 1) + NOSE + self.grid.pill / 2
         out.width = pill + self.grid.pill / 2 + self.grid.lead
         for key, box in self.local.boxes.items():
-            y = self.grid.lane_y(box.lane)
             if box.role == "state":
-                out.spots[key] = Spot(pill, y, self.grid.pill, self.local.sizes[key][1])
+                out.spots[key] = Spot(pill, self.grid.lane_y(box.lane), self.grid.pill, self.local.sizes[key][1])
             elif box.role == "bus":
-                out.spots[key] = Spot(out.width - CHANNEL / 2, y, *self.local.sizes[key])
+                out.spots[key] = Spot(out.width - CHANNEL / 2, self.grid.lane_y(box.lane), *self.local.sizes[key])
         self.horizontals = self._horizontals()
         for name in self.local.edges:
             out.routes[name] = self._route(name)
