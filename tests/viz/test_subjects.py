@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import xml.etree.ElementTree as ElementTree
@@ -29,6 +30,53 @@ from .subjects import HIDDEN, IN_TIME, PLAIN, all_outputs, attended, chunks, enc
 
 EVERYTHING = IN_TIME | PLAIN
 CELLS = {"rnn": rnn.RNN, "lstm": rnn.LSTM, "gru": rnn.GRU}
+
+
+@st.composite
+def graphs(draw) -> mg.Node:
+    """Graphs whose nodes bear any labels in any order: steps that go back, nets in nets, names of states."""
+    shape = draw(st.sampled_from([(), (2, 3)]))
+    nodes: list[mg.Node] = [mg.parameter(np.full(shape, 0.5), name="w"), mg.parameter(np.full(shape, 0.2), name="u")]
+    labels = st.sampled_from([(), ("cell",), ("rnn",), ("attention",), ("decoder", "rnn")])
+    rising, t = draw(st.booleans()), 0
+    for _ in range(draw(st.integers(1, 16))):
+        t = min(4, t + draw(st.integers(0, 1))) if rising else draw(st.integers(-1, 3))
+        marks = {"t": t} if draw(st.integers(0, 3)) else {}
+        marks |= {"layer": draw(st.integers(0, 1))} if draw(st.booleans()) else {}
+        marks |= {"direction": "reverse"} if not draw(st.integers(0, 5)) else {}
+        a, b = (nodes[-1 - draw(st.integers(0, min(5, len(nodes) - 1)))] for _ in range(2))
+        with mg.scope(*draw(labels), **marks):
+            made = draw(
+                st.sampled_from(
+                    [
+                        lambda a, b: a + b,
+                        lambda a, b: a * b,
+                        lambda a, b: mg.tanh(a),
+                        lambda a, b: mg.stop_gradient(a),
+                        lambda a, b: mg.stack([a, b])[0],
+                        lambda a, b: a[None][0],
+                    ]
+                )
+            )(a, b)
+            name = draw(st.sampled_from([None, None, "h", "c", "f", "L", "attention"]))
+            nodes.append(made if name is None else made.named(name))
+    last = nodes[-draw(st.integers(1, 4)) :]
+    return mg.sum(mg.stack(last) ** 2 if draw(st.booleans()) else last[-1])
+
+
+@settings(max_examples=40, deadline=None)
+@given(graphs(), st.sampled_from(["cell", "op"]))
+def test_any_graph_is_drawn_and_nothing_lies_on_anything(loss, level):
+    figure = viz.draw(loss, level=level)
+    ElementTree.fromstring(figure.svg)
+    body = figure.picture.body
+    for (one, a), (other, b) in itertools.combinations(body.boxes, 2):
+        across, down = min(a.right, b.right) - max(a.left, b.left), min(a.bottom, b.bottom) - max(a.top, b.top)
+        assert across <= 0.5 or down <= 0.5, (one.id, other.id)
+    known = {box.id for box, _ in body.boxes}
+    assert all({edge.source, edge.target} <= known for edge in figure.picture.scene.edges)
+    adjoints = [edge.mark.norm for edge in figure.scene.edges if edge.mark and edge.mark.state == "measured"]
+    assert all(math.isfinite(size) and size > 0 for size in adjoints)
 
 
 def headers(figure: Figure) -> list[str]:

@@ -325,6 +325,10 @@ class _Step:
             return _straight([(lead, y), (end.left, y)])
         x = 8.0 + 8.0 * sorted(self.grid.lanes).index(state)
         corners = [(lead, y), (x, y), (x, at), (end.left, at)]
+        row = [spot for spot in self.out.spots.values() if abs(spot.y - end.y) < 1 and spot.h > 6]
+        if any(x < spot.right - 1 and spot.right < end.left for spot in row):
+            below = max(spot.bottom for spot in row) + 10
+            corners = [(lead, y), (x, y), (x, below), (end.left + 8, below), (end.left + 8, end.bottom)]
         return _straight(corners, [level for level in self._crossed(x) if level not in (y, at)])
 
     def _climb(self, name: EdgeKey) -> Route:
