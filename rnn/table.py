@@ -81,6 +81,7 @@ class Table:
         norm: (losses, T), the Frobenius norm of each contribution.
         share: (losses, T), the signed share <contribution, total> / |total|^2; all together sum to 1. NaN where the
             total is 0.
+        lag: (losses, T), how many steps each contribution bridges.
         present: (losses, T), whether any path leads from the use at step k to loss t. Where not, the contribution is
             structurally 0, not small. (Among losses that read a stack of all outputs, to the steps that a loss reads.)
         total: the sum of all contributions, in the shape of the source.
@@ -116,9 +117,25 @@ class Table:
         """`gradient[t][k]` is the contribution itself, in the shape of the source; made when asked for."""
         return self._gradients
 
+    @property
+    def lag(self) -> NDArray[np.intp]:
+        """(losses, T): how many steps lie between the use at step k and the step at which the loss looks at the net.
+
+        With one loss a step, loss t looks at step t: the lag is t - k, and k - t for a weight of the direction that
+        reads backward. Other losses look at the first use that they meet going back: the last step of all, or, for the
+        direction that reads backward, step 0.
+        """
+        at = np.arange(self.steps)
+        if len(self.losses) == self.steps:
+            return np.abs(at[:, None] - at)
+        backward = all(use.exit.user.scope.get("direction") == "reverse" for use in self._uses.values())
+        met = np.where(self.present, at, self.steps if backward else -1)
+        nearest = met.min(axis=1, initial=self.steps) if backward else met.max(axis=1, initial=-1)
+        return np.abs(nearest[:, None] - at)
+
     @np.errstate(all="ignore")
     def by_lag(self) -> dict[int, Lag]:
-        """The contributions summed by lag t - k, for every lag that has a path.
+        """The contributions summed by lag (see `lag`), for every lag that has a path.
 
         >>> import numpy as np
         >>> import minigrad as mg, rnn
@@ -129,9 +146,10 @@ class Table:
         ([0, 1, 2], 1.0)
         """
         sums: dict[int, Array] = {}
+        lags = self.lag
         for step, rows in self._contributions():
             for row, contribution in enumerate(rows.stack):
-                lag = rows.start + row - step
+                lag = int(lags[rows.start + row, step])
                 if not self.present[rows.start + row, step]:
                     continue
                 if lag in sums:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 import minigrad as mg
 from minigrad import Edge, Node, Run
 from minigrad.paths import Flow
@@ -17,11 +19,12 @@ from . import words
 from .assemble import Assembly, Names
 from .figure import Figure
 from .groups import Kinds
-from .labels import character
+from .labels import character, name_of, short
 from .measure import Sweep, backward, norm
-from .proof import Proof, prove
+from .phases import passed_on
+from .proof import Proof, prove, prove_uses
 from .scene import Scene
-from .timeline import Timeline
+from .timeline import ENCODER, Timeline
 from .words import Rich, number, plural, rich
 
 Level = Literal["cell", "op"]
@@ -29,6 +32,8 @@ Subject = Node | Sequence[Node] | Unrolled | Reading
 
 WHOLE = {"cell": 8, "op": 5}
 """How many steps fit on a slide with text one can read; longer sequences show head and tail."""
+MOST_DERIVATIVES = 4
+"""Most derivatives told in the sentence of a graph without time."""
 ENDS = {"cell": 3, "op": 2}
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -71,6 +76,9 @@ class Behind:
 def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps: int | None = None) -> Figure:
     """Draw `subject` unrolled in time, with its gradient if it has a loss.
 
+    A graph whose nodes have no step (see `mg.scope`) is drawn operation by operation, with values and derivatives.
+    A net that reads what a later step of another made, as a decoder does, stands behind it in columns of its own.
+
     `subject` is a scalar node (its gradient is drawn), a list of nodes, an `rnn.Unrolled` (no loss,
     so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand, or
     `"op"`, every operation. Long sequences show their first and last steps; `steps` says how many
@@ -89,6 +97,7 @@ def study(subject: Subject) -> Study:
     """Evaluate `subject` and carry its gradient back."""
     outputs, loss, losses, kind, text = _subject(subject)
     timeline = Timeline(outputs)
+    losses = losses if timeline.timed or loss is None else [loss]
     run = None if any(node.op.name == "input" for node in timeline.nodes) else mg.run(outputs)
     kinds = Kinds(timeline)
     kind = _described(kind or _kind(kinds), kinds)
@@ -98,7 +107,9 @@ def study(subject: Subject) -> Study:
         leaves = [n for n in timeline.nodes if isinstance(n, mg.Parameter) and n.dtype.kind == "f"]
         found.sweep = backward(loss, [*leaves, *given], run)
         weight = _recurrent_weight(kinds)
-        if weight is not None:
+        if not timeline.timed:
+            found.proof = prove_uses(loss, found.sweep)
+        elif weight is not None:
             found.proof = prove(losses, weight, timeline.times[-1] + 1, found.sweep, run)
         found.remarks = _remarks(found)
     return found
@@ -106,7 +117,7 @@ def study(subject: Subject) -> Study:
 
 def _kind(kinds: Kinds) -> str:
     """Return what the cells of the graph call themselves, if they agree."""
-    labels = {label for cell in kinds.cells for label in cell[0][:1]}
+    labels = {label for cell in kinds.cells for label in cell[0][-1:]}
     name = labels.pop() if len(labels) == 1 else ""
     return name.upper() if name in ("rnn", "lstm", "gru") else words.one_line(name, 20)
 
@@ -150,7 +161,7 @@ def _recurrent_weight(kinds: Kinds) -> mg.Parameter | None:
     """Return the first parameter that multiplies a state of the step before."""
     timeline = kinds.timeline
     for node in timeline.nodes:
-        if node.op.name != "matmul":
+        if node.op.name not in ("matmul", "mul"):
             continue
         t = timeline.step.get(node)
         before = [a for a in node.args if a in timeline.lane and timeline.step.get(a) != t]
@@ -196,7 +207,7 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
     timeline = found.timeline
     times = timeline.times
     level = level if timeline.timed else "op"
-    shown = _shown(times, level, steps)
+    shown = timeline.with_turns(_shown(times, level, steps))
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
     parts = Assembly(found.kinds, level, found.run, found.sweep, names)
     parts.build(shown)
@@ -207,7 +218,7 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
         _subtitle(found, level),
         _sentence(found, count),
         () if found.proof is None else (words.Run("✓ " if found.proof.holds else "✗ "), *found.proof.sentence),
-        _hidden(times, shown),
+        _hidden(times, shown) if len(timeline.phases.starts) < 2 else _hidden_between(timeline, shown),
         _note(found, parts.undrawn),
         rich("gradient norm |∂L/∂·| (Frobenius):") if found.sweep else (),
         parts.reference,
@@ -232,6 +243,13 @@ def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:
 def _title(found: Study, count: int) -> Rich:
     kind = found.kind
     article = "an" if kind in ("RNN", "LSTM") or kind[0] in "aeio" else "a"
+    names = found.timeline.phase_names
+    if len(names) > 1:
+        starts = [*found.timeline.phases.starts[1:], found.timeline.times[-1] + 1]
+        counts = [sum(a <= t < b for t in found.timeline.times) for a, b in itertools.pairwise([0, *starts])]
+        kind = f"{kind} encoder and decoder" if names[0] == ENCODER else f"{kind} in {len(names)} parts"
+        what = "Backpropagation through" if found.sweep else "Forward pass of"
+        return (words.Run(f"{what} {article} {kind}, {' + '.join(map(str, counts))} steps"),)
     if found.text:
         read, said = (words.one_line(part, 24) for part in (found.text[:-1], found.text[1:]))
         return (words.Run(f"Backpropagation through {article} {kind} reading “{read}”, predicting “{said}”"),)
@@ -241,8 +259,11 @@ def _title(found: Study, count: int) -> Rich:
 
 def _subtitle(found: Study, level: Level) -> Rich:
     detail = "" if level == "cell" else "Every operation is a box. "
+    if not found.timeline.timed and found.run is not None:
+        under = "its value, after ∂ the derivative of the result by it; of arrays the shape"
+        detail = f"Every operation is a box, below its name {under if found.sweep else 'its value or its shape'}. "
     if not found.sweep:
-        return (words.Run(detail + "Edges run forward in time."),)
+        return (words.Run(detail + ("Edges run forward in time." if found.timeline.timed else "Edges run forward.")),)
     parts = (
         detail
         + "Gradient arrows run backward beside the forward edges: "
@@ -263,8 +284,7 @@ def _loss_sum(count: int) -> Rich:
 def _sentence(found: Study, count: int) -> Rich:
     """Return the generated sentence: what the gradient does from the last step back to the first."""
     if not count:
-        nodes = sum(bool(node.args) for node in found.timeline.nodes)
-        return (words.Run(f"{plural(nodes, 'operation')}."),)
+        return _result(found)
     opening = f"{count}-step {found.kind}"
     lanes = found.timeline.lanes
     hidden = next((n.shape[-1] for lane in lanes for n in lane.nodes.values() if n.shape), None)
@@ -279,7 +299,8 @@ def _sentence(found: Study, count: int) -> Rich:
     first, last = steps[0], steps[-1]
     sizes = [norm(sweep.adjoints[lane[t]]) for t in (first, last)]
     name = words.one_line(lanes[0].name, 8)
-    ends = [(words.Run(f"|∂L/∂{name}"), words.Run(str(t + 1), "sub"), words.Run("|")) for t in (first, last)]
+    told = [found.timeline.told(t) for t in (first, last)]
+    ends = [(words.Run(f"|∂L/∂{name}{'′' * phase}"), words.Run(str(t + 1), "sub"), words.Run("|")) for phase, t in told]
     if not all(0 < size < math.inf for size in sizes):
         return (words.Run(f"{opening}; "), *ends[0], words.Run(f" is {number(sizes[0])}."))
     ratio = sizes[0] / sizes[1]
@@ -294,8 +315,29 @@ def _sentence(found: Study, count: int) -> Rich:
     )
 
 
+def _result(found: Study) -> Rich:
+    """Return the sentence of a graph without time: how large it is, its result, and the derivatives by parameters."""
+    count = sum(bool(node.args) for node in found.timeline.nodes)
+    said = [words.Run(plural(count, "operation"))]
+    if found.sweep is None or found.run is None or found.loss is None:
+        return (*said, words.Run("."))
+    said.append(words.Run(f"; result {short(float(found.run[found.loss]))}"))
+    cause = None if math.isfinite(float(found.run[found.loss])) else mg.why_nan(found.loss)
+    if cause is not None and cause.node.args:
+        operands = (short(float(value)) if np.ndim(value) == 0 else "…" for _, value in cause.operands)
+        said.append(words.Run(f", which began as {cause.node.op.name}({', '.join(operands)}) = {short(cause.value)}"))
+    leaves = [n for n in found.timeline.nodes if isinstance(n, mg.Parameter) and n in found.sweep.adjoints]
+    for place, node in enumerate(leaves[:MOST_DERIVATIVES]):
+        adjoint = found.sweep.adjoints[node]
+        size, bar = (norm(adjoint), "|") if node.shape else (float(adjoint), "")
+        opening = ", derivatives: " if not place else ", "
+        said += [words.Run(f"{opening}{bar}∂/∂"), *name_of(node.name or "w"), words.Run(f"{bar} = {short(size)}")]
+    rest = len(leaves) - MOST_DERIVATIVES
+    return (*said, words.Run(f", and {rest} more." if rest > 0 else "."))
+
+
 def _hidden(times: Sequence[int], shown: Sequence[int]) -> Rich:
-    gaps = [(a, b) for a, b in itertools.pairwise(shown) if b > a + 1]
+    gaps = [(a, b) for a, b in itertools.pairwise(shown) if any(a < t < b for t in times)]
     if not gaps:
         return ()
     spans = ", ".join(f"t = {a + 2} to {b}" if b > a + 2 else f"t = {b}" for a, b in gaps)
@@ -305,14 +347,29 @@ def _hidden(times: Sequence[int], shown: Sequence[int]) -> Rich:
     )
 
 
+def _hidden_between(timeline: Timeline, shown: Sequence[int]) -> Rich:
+    """Return what is left out of a net that starts again, by the steps' own names."""
+    gaps = [[t for t in timeline.times if a < t < b] for a, b in itertools.pairwise(shown)]
+    gaps = [gap for gap in gaps if gap]
+    spans = ", ".join(
+        timeline.said(gap[0]) + (f" to {timeline.told(gap[-1])[1] + 1}" if len(gap) > 1 else "") for gap in gaps
+    )
+    missing = plural(sum(map(len, gaps)), "step")
+    return (words.Run(f"Hidden: {missing} ({spans}); the arrows across a gap carry what passes it."),) if gaps else ()
+
+
 def _outside(found: Study) -> list[Node]:
     """Return the operations that use a step's result and belong to none."""
     timeline, after = found.timeline, set(found.timeline.step)
+    known = set(timeline.alias).union(*((s.node, *s.derived) for s in timeline.sequences))
+    taken = {arg for node in timeline.nodes if node not in known for arg in timeline.args(node)}
     outside = []
     for node in timeline.nodes:
-        if node not in timeline.step and any(arg in after for arg in node.args):
+        if node in known or (node.op.name == "concat" and node not in taken):
             after.add(node)
-            outside.append(node)
+        elif node not in timeline.step and any(arg in after for arg in node.args):
+            after.add(node)
+            outside += [] if passed_on(node) else [node]
     return outside
 
 

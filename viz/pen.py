@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 
+from .colour import cividis, ink_on
 from .ink import Circle, Group, Item, Rect, Shape, Sheet, area, line
 from .layout.picture import Picture, Sample
-from .layout.routes import Arrow, Path
-from .layout.sizes import ACTIVATION, CHIP, NOTE, OP, TEXT
+from .layout.routes import Arrow, Path, towards
+from .layout.sizes import ACTIVATION, CHIP, MOST_LOOKS, NOTE, NOTED, OP, TEXT, look_width
 from .layout.spot import Spot
 from .layout.stamp import Route, Word
 from .scene import Box, Edge, Mark, Scale
-from .words import Rich, Run, plain
+from .words import Rich, Run, number, plain
 
+BAR = 10.0
 _KINDS = {
     "f": "kf",
     "i": "ki",
@@ -25,8 +28,9 @@ _KINDS = {
     "h": "h",
     "c": "c",
     "L": "loss",
+    "nan": "odd",
 }
-_ROLES = {"input": "x", "output": "y", "affine": "y", "loss": "loss"}
+_ROLES = {"input": "x", "parameter": "w", "output": "y", "affine": "y", "loss": "loss"}
 
 
 def ink(picture: Picture) -> Sheet:
@@ -103,11 +107,16 @@ def _nought(arrow: Arrow) -> Word:
 
 
 def _bar(arrow: Arrow) -> Shape:
-    tip, left, right = arrow.head
-    (ax, ay), (bx, by) = left, right
-    dx, dy = (bx - ax) * 0.4, (by - ay) * 0.4
-    x, y = (tip[0] + (ax + bx) / 2) / 2, (tip[1] + (ay + by) / 2) / 2
-    return line("r", ((x - dx * 2, y - dy * 2), (x + dx * 2, y + dy * 2)))
+    """Return a bar across the middle of an edge that no gradient passes."""
+    points = [*arrow.path.points(), arrow.head[0]]
+    stretches = list(itertools.pairwise(points))
+    left = sum(math.dist(a, b) for a, b in stretches) / 2
+    while left > math.dist(*stretches[0]):
+        left -= math.dist(*stretches.pop(0))
+    a, b = stretches[0]
+    (x, y), size = towards(a, b, left), math.dist(a, b) or 1.0
+    dx, dy = BAR * (b[1] - a[1]) / size, BAR * (a[0] - b[0]) / size
+    return line("r", ((x - dx, y - dy), (x + dx, y + dy)))
 
 
 def style_of(role: str, kind: str) -> str:
@@ -118,19 +127,45 @@ def style_of(role: str, kind: str) -> str:
 def _box(box: Box, spot: Spot) -> Group:
     name = style_of(box.role, box.kind)
     label: tuple[Word, ...] = ()
-    if box.role == "gate" and box.note:
+    if box.role in NOTED and box.note:
+        size = TEXT if box.role in ("input", "parameter") else OP
+        label = (
+            Word(box.label, spot.x, spot.y - 2, size),
+            Word(box.note, spot.x, spot.y + 15, ACTIVATION, style="quiet"),
+        )
+    elif box.role == "gate" and box.note:
         label = (
             Word(box.label, spot.x, spot.y - 1, TEXT, style="bold"),
             Word(box.note, spot.x, spot.y + 15, ACTIVATION),
         )
-    elif not box.tags and box.role != "junction":
+    elif box.role == "attention":
+        return Group((_shape(box.role, spot), *_looks(box, spot)), name, box.title, part=box.id)
+    elif not box.tags and box.role not in ("junction", "bus"):
         size = {"function": NOTE, "op": OP}.get(box.role, TEXT)
         label = (Word(box.label, spot.x, spot.y + size * 0.35, size),)
     return Group((_shape(box.role, spot), *label), name, box.title, part=box.id)
 
 
+def _looks(box: Box, spot: Spot) -> Iterable[Item]:
+    """Return the inside of an attention: its name, and under each state it looks at how much it takes of it."""
+    yield Word(box.label, spot.x, spot.top + 20, NOTE, "middle")
+    wide = look_width(len(box.looks))
+    left = spot.x - wide * len(box.looks) / 2
+    for place, look in enumerate(box.looks):
+        cell = Spot(left + wide * (place + 0.5), spot.top + 59, wide, 24)
+        ground = Rect("heat", cell, fill=cividis(look.weight))
+        number_ = f"{look.weight:.2f}".lstrip("0") if look.weight < 0.995 else "1"
+        words: tuple[Item, ...] = ()
+        if len(box.looks) <= MOST_LOOKS:
+            words = (
+                Word((Run(number_),), cell.x, cell.y + 5, ACTIVATION, "middle", ink_on(look.weight)),
+                Word(look.label, cell.x, cell.top - 6, ACTIVATION, "middle"),
+            )
+        yield Group((ground, *words), title=f"{plain(look.label)}: weight {number(look.weight, 3)}")
+
+
 def _shape(role: str, spot: Spot) -> Item:
-    if role == "junction":
+    if role in ("junction", "bus"):
         return Circle("dot", spot.x, spot.y, spot.w / 2) if spot.w <= spot.h else Rect("dot", spot, spot.h / 2)
     if role == "pointwise":
         return Circle("s", spot.x, spot.y, spot.w / 2)
@@ -138,23 +173,34 @@ def _shape(role: str, spot: Spot) -> Item:
         return Group(())
     if role in ("input", "state"):
         return Rect("s", spot, spot.h / 2)
+    if role == "parameter":
+        return _hexagon(spot, 8.0)
     if role == "loss":
         return area("s", ((spot.left, spot.y), (spot.x, spot.top), (spot.right, spot.y), (spot.x, spot.bottom)))
     return Rect("s", spot, 5)
 
 
+def _hexagon(spot: Spot, nose: float) -> Item:
+    """Return a flat hexagon in `spot`, its noses left and right."""
+    corners = (
+        (spot.left, spot.y),
+        (spot.left + nose, spot.top),
+        (spot.right - nose, spot.top),
+        (spot.right, spot.y),
+        (spot.right - nose, spot.bottom),
+        (spot.left + nose, spot.bottom),
+    )
+    return area("s", corners)
+
+
 def _item(title: str, label: Rich, spot: Spot, part: str = "") -> Group:
     """Return a parameter tag: a flat hexagon with its name."""
-    nose = 4.0
-    corners = (
-        (spot.left - nose + 2, spot.y),
-        (spot.left + 2, spot.top),
-        (spot.right - 2, spot.top),
-        (spot.right + nose - 2, spot.y),
-        (spot.right - 2, spot.bottom),
-        (spot.left + 2, spot.bottom),
+    return Group(
+        (_hexagon(Spot(spot.x, spot.y, spot.w + 4, spot.h), 4.0), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)),
+        "w",
+        title,
+        part=part,
     )
-    return Group((area("s", corners), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)), "w", title, part=part)
 
 
 def _sample(sample: Sample) -> Item:
@@ -181,6 +227,6 @@ def _sample(sample: Sample) -> Item:
         return _gradient(Mark(sample.kind), back, Scale(1.0))  # type: ignore[arg-type]
     if sample.kind == "parameter":
         return _item("", (), spot)
-    name = {"state": "h", "input": "x", "output": "y", "loss": "loss"}.get(sample.kind, "p")
+    name = {"state": "h", "input": "x", "affine": "y", "loss": "loss"}.get(sample.kind, "p")
     around = Spot(spot.x, spot.y, spot.h, spot.h) if sample.kind in ("input", "pointwise") else spot
     return Group((_shape(sample.kind, around),), name)

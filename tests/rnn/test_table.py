@@ -310,3 +310,30 @@ def test_a_lag_says_what_it_is_without_its_array() -> None:
     net = rnn.unroll(rnn.RNN(1, 9, rng=0), np.ones((1, 1, 1)))
     table = rnn.bptt([mg.sum(step.h) for step in net.steps], net.model.parameters["bias_ih_l0"], net)
     assert repr(table.by_lag()[0]) == f"<lag: share 1, norm {table.norm[0, 0]:.3g}>"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 6), st.booleans())
+def test_a_weight_that_reads_backward_has_its_lags_counted_forward(seed, steps, whole):
+    """With one loss a step the lag is k - t; a loss of the last state it reaches, step 0's, meets step 0 first."""
+    rng = np.random.default_rng(seed)
+    net = rnn.unroll(rnn.GRU(2, 3, bidirectional=True, rng=rng), rng.normal(size=(steps, 1, 2)))
+    losses = [mg.sum(mg.sin(step.output) * rng.normal(size=step.output.shape)) for step in net.steps]
+    if whole:
+        losses = losses[:1] if steps > 1 else losses
+    table = rnn.bptt(losses, net.model.parameters["weight_hh_l0_reverse"], net)
+    lags = table.by_lag()
+    assert list(lags) == list(range(steps))
+    for number, lag in lags.items():
+        assert close(lag.gradient, sum(table.gradient[t][t + number] for t in range(len(losses)) if t + number < steps))
+    window = max(1, steps - 1)
+    assert close(table.truncated(window).gradient, sum(lags[lag].gradient for lag in range(window)))
+
+
+def test_a_loss_of_the_last_state_alone_counts_its_lags_from_the_last_step():
+    net, _ = build("lstm", 5, 6, batch=1)
+    table = rnn.bptt([mg.sum(net.steps[-1].h)], net.model.parameters["weight_hh_l0"], net)
+    lags = table.by_lag()
+    assert list(lags) == list(range(6))
+    for number, lag in lags.items():
+        assert close(lag.gradient, table.gradient[0][5 - number])

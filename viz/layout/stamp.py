@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ..scene import Box, Cell, Column, Edge, Scene, Tag
 from ..words import Rich
-from .routes import Arrow, Point
+from .routes import Arrow, Path, Point
 from .sizes import box_size
 from .spot import Spot
 
@@ -49,6 +49,19 @@ class Route:
             return Arrow(found.path.moved(dx, dy), (tip, left, right))
 
         return Route(move(self.forward), move(self.back), tuple((x + dx, y + dy) for x, y in self.over))
+
+    def turned(self, edge: float) -> Route:
+        """Return the route turned by a quarter: up becomes right, counted from `edge`."""
+
+        def turn(point: Point) -> Point:
+            return edge - point[1], point[0]
+
+        def turn_all(found: Arrow) -> Arrow:
+            tip, left, right = map(turn, found.head)
+            steps = tuple(tuple(map(turn, step)) for step in found.path.steps)
+            return Arrow(Path(turn(found.path.start), steps), (tip, left, right))
+
+        return Route(turn_all(self.forward), turn_all(self.back), tuple(map(turn, self.over)))
 
 
 @dataclass(slots=True)
