@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import minigrad as mg
-from minigrad import GradientError, Node, describe
+from minigrad import GradientError, Node, Run, describe
 from minigrad.node import Array
 from minigrad.ops import Stacked
 from minigrad.paths import Cotangents, Paths, Reach, Rows, Tangents, join_rows, sweep
 from minigrad.paths.measure import Floats, directions, largest, norms
+from minigrad.run import values_of
 
 from .arrivals import Arrivals, Pending, Use, uses_of
 from .unroll import Unrolled
@@ -83,14 +84,20 @@ class Table:
     """
 
     def __init__(
-        self, losses: Sequence[Node], source: Node, steps: int, feed: Mapping[Node, ArrayLike] | None = None
+        self,
+        losses: Sequence[Node],
+        source: Node,
+        steps: int,
+        feed: Mapping[Node, ArrayLike] | None = None,
+        *,
+        run: Run | None = None,
     ) -> None:
         self.losses = list(losses)
         self.source = source
         self.steps = steps
         self._feed = dict(feed or {})
         self._paths = Paths(self.losses, source, "bptt", fed=self._feed)
-        self._values = mg.run(self.losses, self._feed).values
+        self._values = values_of(self.losses, self._feed, run, "bptt")
         self._cotangents = Cotangents(self._values)
         self._uses = {use.exit: use for use in uses_of(self._paths, source, steps)}
         self._gradients = Gradients(self)
@@ -298,17 +305,23 @@ class Contributions(Sequence[Array]):
 
 
 def bptt(
-    losses: Node | Sequence[Node], source: Node, unrolled: Unrolled, feed: Mapping[Node, ArrayLike] | None = None
+    losses: Node | Sequence[Node],
+    source: Node,
+    unrolled: Unrolled,
+    feed: Mapping[Node, ArrayLike] | None = None,
+    *,
+    run: Run | None = None,
 ) -> Table:
     """The contributions to d sum(losses) / d source, by loss t and by step k at which the source is used.
 
     `losses` are scalar nodes (usually one a step), `source` any parameter of the net, its input, or one of the states
     in `unrolled.initial`; a use belongs to step k if it was made inside `scope(t=k)`, as `unroll` does. Entry [t][k] is
     what loss t sends through that use alone: the immediate partial, so that the entries sum to the gradient and none
-    counts twice. `feed` maps inputs to arrays; an inner node that is fed is a constant (see `forced`).
+    counts twice. `feed` maps inputs to arrays; an inner node that is fed is a constant (see `forced`). `run` is what
+    `mg.run(losses, feed)` gave, of these losses or of more, where there is one: nothing is then computed twice.
 
     Raises GradientError if a loss is not a scalar, if no path leads from the source to any loss, or if a use of the
-    source belongs to no step.
+    source belongs to no step; FeedError if the run lacks a node or was made with another feed.
 
     >>> import numpy as np
     >>> import minigrad as mg, rnn
@@ -332,7 +345,7 @@ def bptt(
         raise TypeError(f"bptt: expects what rnn.unroll returned, got {type(unrolled).__name__}")
     if not targets:
         raise GradientError("bptt: the list of losses is empty; give at least one scalar node")
-    return Table(targets, source, len(unrolled.steps), feed)
+    return Table(targets, source, len(unrolled.steps), feed, run=run)
 
 
 def _bits(number: int, start: int, stop: int) -> NDArray[np.bool_]:

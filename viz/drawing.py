@@ -99,7 +99,7 @@ def study(subject: Subject) -> Study:
         found.sweep = backward(loss, [*leaves, *given], run)
         weight = _recurrent_weight(kinds)
         if weight is not None:
-            found.proof = prove(losses, weight, timeline.times[-1] + 1, found.sweep)
+            found.proof = prove(losses, weight, timeline.times[-1] + 1, found.sweep, run)
         found.remarks = _remarks(found)
     return found
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import minigrad as mg
-from minigrad import GradientError, Node, Parameter
+from minigrad import GradientError, Node, Parameter, Run
 from rnn import Table
 
 from . import words
@@ -56,7 +56,7 @@ class Proof:
         )
 
 
-def prove(losses: Sequence[Node], weight: Parameter, steps: int, sweep: Sweep) -> Proof | None:
+def prove(losses: Sequence[Node], weight: Parameter, steps: int, sweep: Sweep, run: Run) -> Proof | None:
     """Sum what every loss sends through every use of `weight`, and compare with the whole gradient.
 
     The terms are those of `rnn.bptt`, whose one sweep carries a cotangent for each loss; the whole is that of the sweep
@@ -68,8 +68,9 @@ def prove(losses: Sequence[Node], weight: Parameter, steps: int, sweep: Sweep) -
     if len(losses) > GROUPS:
         bounds = [len(losses) * place // GROUPS for place in range(GROUPS + 1)]
         groups = [mg.ops.add_n(*losses[a:b]) if b > a + 1 else losses[a] for a, b in itertools.pairwise(bounds)]
+        run = Run(run.values | mg.run(groups, {loss: run[loss] for loss in losses}).values)
     try:
-        table = Table(groups, weight, steps)
+        table = Table(groups, weight, steps, run=run)
     except GradientError:
         return None
     difference = float(np.max(np.abs(table.total - sweep.adjoints[weight]), initial=0.0))

@@ -266,3 +266,41 @@ def test_a_clip_shortens_what_is_longer_and_nothing_else():
     assert table.clipped(size / 4).share == pytest.approx(0.25)
     with pytest.raises(ValueError, match="expects a norm above 0, got -1"):
         table.clipped(-1)
+
+
+@given(st.sampled_from(sorted(CELLS)), st.integers(0, 99), st.sampled_from([1, 2, 5]), KINDS)
+def test_values_already_computed_give_the_same_table(cell, seed, steps, kind):
+    net, losses = build(cell, seed, steps)
+    weight = net.model.parameters[kind]
+    run = mg.run([*losses, net.outputs])
+    fresh, known = rnn.bptt(losses, weight, net), rnn.bptt(losses, weight, net, run=run)
+    assert all(np.array_equal(getattr(fresh, name), getattr(known, name)) for name in ("norm", "share", "total"))
+    assert np.array_equal(mg.flow(losses[-1], weight, run=run).gradient, mg.flow(losses[-1], weight).gradient)
+
+
+def test_the_numbers_are_those_of_the_run():
+    net, losses = build("lstm", 0, 3)
+    weight, run = net.model.parameters["weight_hh_l0"], mg.run(losses)
+    before = rnn.bptt(losses, weight, net).total
+    weight.assign(weight.value * 2)
+    assert np.array_equal(rnn.bptt(losses, weight, net, run=run).total, before)
+    assert not np.array_equal(rnn.bptt(losses, weight, net).total, before)
+
+
+def test_a_run_of_something_else_is_refused():
+    net, losses = build("rnn", 0, 3)
+    weight, fewer = net.model.parameters["weight_hh_l0"], mg.run(losses[:-1])
+    for ask in (lambda: rnn.bptt(losses, weight, net, run=fewer), lambda: mg.flow(losses[-1], weight, run=fewer)):
+        with pytest.raises(mg.FeedError, match=r"lacks .*; pass a run of these outputs, or none"):
+            ask()
+
+
+def test_a_run_with_another_feed_is_refused():
+    x = mg.input((3, 1, 2), name="x")
+    net = rnn.unroll(rnn.RNN(2, 3, rng=0), x)
+    losses, weight = [mg.sum(step.h) for step in net.steps], net.model.parameters["weight_hh_l0"]
+    feed, run = {x: np.ones(x.shape)}, mg.run(losses, {x: np.zeros(x.shape)})
+    with pytest.raises(mg.FeedError, match=r"made with another value of x \(.*\) than feed"):
+        rnn.bptt(losses, weight, net, feed, run=run)
+    run = mg.run(losses, feed)
+    assert np.array_equal(rnn.bptt(losses, weight, net, feed, run=run).norm, rnn.bptt(losses, weight, net, feed).norm)

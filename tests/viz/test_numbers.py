@@ -160,9 +160,9 @@ def test_proof_fails_when_a_contribution_is_missing():
     reading = rnn.read("hello", rnn.LSTM)
     found = study(reading)
     weight = reading.unrolled.model.parameters["weight_hh_l0"]
-    assert not prove(reading.losses[:-1], weight, 4, found.sweep).holds
+    assert not prove(reading.losses[:-1], weight, 4, found.sweep, found.run).holds
     last = backward(reading.losses[-1], [weight], found.run)
-    assert not prove(reading.losses, weight, 4, last).holds
+    assert not prove(reading.losses, weight, 4, last, found.run).holds
 
 
 def test_the_proof_of_a_long_sequence_adds_losses_in_groups_and_says_so():

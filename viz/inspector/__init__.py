@@ -104,7 +104,7 @@ def _flow(found: Study) -> Flow | None:
     sources += [node for node in found.timeline.nodes if isinstance(node, mg.Parameter) and node.dtype.kind == "f"]
     for source in sources:
         try:
-            return mg.flow(found.loss, source)
+            return mg.flow(found.loss, source, run=found.run)
         except GradientError:
             continue
     return None

@@ -89,8 +89,9 @@ def light(study: Study, flow: Flow) -> Light:
     assert study.run is not None
     if steps > TABLED:
         return found
+    known = study.run if flow.y in study.run else None
     try:
-        found.table = Table(losses, found.source, steps)
+        found.table = Table(losses, found.source, steps, run=known)
     except GradientError:
         return found
     if steps <= LONGEST:
