@@ -335,8 +335,8 @@ def flow(
     through it: that asks "what if" without building anything anew. `run` is what `mg.run(y, feed)` gave, of y or of
     more, where there is one: nothing is then computed twice.
 
-    Raises FeedError if the run lacks a node of y or was made with another feed, GradientError if y is not a scalar and there is no seed, or if no differentiable path leads from a source
-    to y.
+    Raises GradientError if y is not a scalar and there is no seed, or if no differentiable path leads from a source
+    to y; FeedError if the run lacks a node of y or was made with another feed.
 
     >>> import numpy as np
     >>> import minigrad as mg

@@ -198,7 +198,7 @@ def test_a_reset_gate_is_a_gru_s(capsys):
 
 
 def test_a_long_sequence_is_whole_on_request(tmp_path):
-    for options, steps in (([], 6), (["--whole"], 20)):
+    for options, steps in (([], 5), (["--whole"], 20)):
         path = tmp_path / "net.svg"
         assert main(["draw", "rnn", "--steps", "20", *options, "-o", str(path)]) == 0
         assert len(re.findall(r">t = \d+<", path.read_text(encoding="utf-8"))) == steps
