@@ -171,7 +171,8 @@ def _net_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("after", "before"),
         help="where the reset gate of a GRU acts: after the product with the recurrent weights (default) or before it",
     )
-    parser.add_argument("--whole", action="store_true", help="show every step of a long sequence, not its ends and its most telling steps alone")
+    told = "show every step of a long sequence, not its ends and most telling steps alone"
+    parser.add_argument("--whole", action="store_true", help=told)
     parser.add_argument(
         "--level",
         choices=("cell", "op"),

@@ -15,6 +15,7 @@ from rnn import Reading, Unrolled
 
 from . import words
 from .assemble import Assembly, Names
+from .collector import uncollected
 from .figure import Figure
 from .groups import Kinds
 from .labels import character
@@ -90,6 +91,7 @@ def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps
     return figure_of(study(subject), level, theme, steps)
 
 
+@uncollected()
 def study(subject: Subject) -> Study:
     """Evaluate `subject` and carry its gradient back."""
     outputs, loss, losses, kind, text = _subject(subject)
@@ -189,6 +191,7 @@ def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: boo
     return _assembled(found, level, steps, sites)[0]
 
 
+@uncollected()
 def figure_of(
     found: Study, level: Level, theme: str = "light", steps: int | None = None, *, sites: bool = True
 ) -> Figure:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import re
+from functools import cache
 from typing import Any
 
 _SURROGATES = re.compile(r"\\\\|\\ud[89ab]..\\ud[c-f]..|\\ud[89a-f]..")
@@ -59,9 +60,14 @@ def _json(value: Any) -> str:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    if not dataclasses.is_dataclass(value):
-        raise TypeError(f"a fact must be plain data, got {type(value).__name__}")
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return {name: getattr(value, name) for name in _names(type(value))}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    if not dataclasses.is_dataclass(kind):
+        raise TypeError(f"a fact must be plain data, got {kind.__name__}")
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _finite(value: Any) -> Any:

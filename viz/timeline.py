@@ -6,7 +6,7 @@ the next; two steps match node by node where they were made in the same order.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -96,10 +96,13 @@ class Timeline:
     def _follow(self, steps: dict[int, list[Node]]) -> None:
         """Give the loss of a step, made outside of any step from that step's nodes alone, to the step."""
         found: dict[Node, int] = {}
+        known, times = self.step, set(self.times)
         for node in self.nodes:
-            behind = {found.get(arg, self.step.get(arg)) for arg in node.args if arg in found or arg in self.step}
+            if node in known:
+                continue
+            behind = {found.get(arg, known.get(arg)) for arg in node.args if arg in found or arg in known}
             t = behind.pop() if len(behind) == 1 else None
-            if t is not None and t in self.times and node not in self.step:
+            if t is not None and t in times:
                 found[node] = t
         if len(set(found.values())) < 2:
             return
@@ -114,12 +117,16 @@ class Timeline:
 
     def _keys(self) -> None:
         """Name every node within its step. Keys start with a dot: layouts put marks of their own in front of others."""
+        prefix: dict[CellKey, str] = {}
         for nodes in self.steps.values():
-            seen: Counter[str] = Counter()
+            seen: dict[str, int] = {}
             for node in nodes:
-                label = f".{cell_name(cell_of(node))}{node.name or node.op.name}"
-                seen[label] += 1
-                self.key[node] = label if seen[label] == 1 else f"{label}#{seen[label]}"
+                cell = cell_of(node)
+                if cell not in prefix:
+                    prefix[cell] = f".{cell_name(cell)}"
+                label = prefix[cell] + (node.name or node.op.name)
+                count = seen[label] = seen.get(label, 0) + 1
+                self.key[node] = label if count == 1 else f"{label}#{count}"
 
     def _lanes(self) -> list[LaneNodes]:
         """Return the lanes, in the order in which their first node was made."""
