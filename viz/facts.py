@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import re
-from functools import cache
 from typing import Any
 
 _SURROGATES = re.compile(r"\\\\|\\ud[89ab]..\\ud[c-f]..|\\ud[89a-f]..")
@@ -60,14 +59,16 @@ def _json(value: Any) -> str:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in _names(type(value))}
+    names = _NAMES.get(type(value))
+    if names is None:
+        if not dataclasses.is_dataclass(value):
+            raise TypeError(f"a fact must be plain data, got {type(value).__name__}")
+        names = _NAMES[type(value)] = tuple(field.name for field in dataclasses.fields(value))
+    return {name: getattr(value, name) for name in names}
 
 
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    if not dataclasses.is_dataclass(kind):
-        raise TypeError(f"a fact must be plain data, got {kind.__name__}")
-    return tuple(field.name for field in dataclasses.fields(kind))
+_NAMES: dict[type, tuple[str, ...]] = {}
+"""The fields of each kind of fact met so far."""
 
 
 def _finite(value: Any) -> Any:
