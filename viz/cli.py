@@ -265,8 +265,9 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
 def _print_proof(proof: Proof, stream: TextIO) -> int:
     name = plain(proof.label)
     verb = "sum" if proof.holds else "do NOT sum"
+    losses = f"{proof.groups} groups of losses" if proof.groups else "every loss step t"
     _say(
-        f"Proof: {plural(proof.contributions, 'contribution')}, of every loss step t through every use k of {name}, "
+        f"Proof: {plural(proof.contributions, 'contribution')}, of {losses} through every use k of {name}, "
         f"{verb} to dL/d{name}; largest difference {number(proof.difference)}.",
         stream,
     )

@@ -309,6 +309,8 @@ def _sentence(found: Study, count: int) -> Rich:
     ratio = sizes[0] / sizes[1]
     rate = round(abs(math.log10(ratio)) / (last - first), 3)
     trend = f"{'shrinks' if ratio < 1 else 'grows'} by {number(rate)} decades a step" if rate else "keeps its size"
+    if not rate and abs(math.log10(ratio)) > 0.1:
+        trend = "hardly changes from step to step"
     return (
         words.Run(f"{opening}; "),
         *ends[0],
