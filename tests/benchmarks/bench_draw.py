@@ -6,13 +6,14 @@
 First our budgets: T = 1,000 at cell level 2 s and 3 MB (10 s whole), T = 100 at op level 3 s and 8 MB; exits with 1
 where one is missed. With `--peers` follow Graphviz's `dot` on the same boxes and edges, torchviz and TorchLens on the
 same net in torch, none of them with the gradient's arrows; what is not installed is left out. Times are processor
-time, children included, one run each, in a process of its own that is stopped after 100 s.
+time, children included, one run each, in a process of its own; a program that takes over 100 s is stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -74,23 +75,27 @@ def peers() -> None:
 
 
 def alone(name: str, level: str, steps: int) -> str:
-    """Run one drawer in a process of its own; what it starts is stopped with it."""
+    """Run one drawer in a process of its own."""
     command = [sys.executable, __file__, "--one", name, level, str(steps)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        out, err = child.communicate(timeout=LIMIT)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.communicate()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == -signal.SIGXCPU:
         return f"> {LIMIT}"
-    return out.strip() if child.returncode == 0 else f"failed: {(err.strip().splitlines() or ['?'])[-1][:60]}"
+    return done.stdout.strip() if not done.returncode else f"failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}"
 
 
 def one(name: str, level: str, steps: int) -> None:
+    """Draw once and print the seconds and megabytes. The limit holds for this program and for each that it starts."""
     draw = drawers(level)[name](steps)
     start = seconds()
-    size = draw()
-    print(f"{seconds() - start:.2f} ({size / 1e6:.2f})")
+    resource.setrlimit(resource.RLIMIT_CPU, (int(start) + LIMIT, int(start) + LIMIT))
+    try:
+        size = draw()
+    except Exception:
+        if seconds() - start < LIMIT - 1:
+            raise
+        print(f"> {LIMIT}")
+    else:
+        print(f"{seconds() - start:.2f} ({size / 1e6:.2f})")
 
 
 def main() -> int:

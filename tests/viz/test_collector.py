@@ -15,8 +15,7 @@ def test_it_is_left_as_it_was_even_by_an_error(before):
     try:
         (gc.enable if before else gc.disable)()
         with pytest.raises(ZeroDivisionError), uncollected(), uncollected():
-            assert not gc.isenabled()
-            raise ZeroDivisionError
+            print(1 / gc.isenabled())
         assert gc.isenabled() is before
         assert viz.draw(rnn.read("hi", rnn.RNN)).svg
         assert gc.isenabled() is before
