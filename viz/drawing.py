@@ -329,7 +329,8 @@ def _hidden(times: Sequence[int], shown: Sequence[int], told: Sequence[Telling])
     missing = len(times) - len(shown)
     across = "the gap carry what passes it" if len(gaps) == 1 else "a gap carry what passes it"
     said = [words.Run(f"Hidden: {plural(missing, 'step')} ({spans}); the arrows across {across}.")]
-    opening = " Of the steps in between, those are shown that change the gradient most, going back: "
+    opening = " Of the steps in between, as far as the gradient is on the scale, those are shown that change it most, "
+    opening += "going back: "
     for place, each in enumerate(sorted(told, key=lambda each: each.t)):
         said += [words.Run(", " if place else opening), *each.sentence]
     return (*said, *([words.Run(".")] if told else []))

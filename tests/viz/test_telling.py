@@ -24,7 +24,7 @@ def net_of(cell, steps, seed, *, sum_of_losses, **options):
     """A net of three units, and a loss at every step or at the last."""
     generator = np.random.default_rng(seed)
     net = rnn.unroll(CELLS[cell](2, 3, rng=generator, **options), 3 * generator.normal(size=(steps, 1, 2)))
-    losses = [mg.sum(step.h * generator.normal(size=step.h.shape)) for step in net.steps]
+    losses = [mg.sum(step.output * generator.normal(size=step.output.shape)) for step in net.steps]
     return net, mg.ops.add_n(*losses) if sum_of_losses and steps > 1 else losses[-1]
 
 
@@ -50,9 +50,10 @@ def test_shown_between_head_and_tail_are_the_steps_that_change_a_gradient_most(c
     states = [net.initial[0], *(step.layers[0] for step in net.steps)]
     known = mg.flow(loss, [state[name] for state in states for name in names if reaches(state[name], loss)])
     sizes = {node: norm(part) for node, part in zip(known.sources, known.gradient, strict=True)}
+    least = 1e-6 * max(sizes.values())
     change = np.zeros(steps)
     for t, (before, after) in enumerate(itertools.pairwise(states)):
-        pairs = [(sizes[before[name]], sizes[after[name]]) for name in names if after[name] in sizes]
+        pairs = [(sizes[before[name]], sizes[after[name]]) for name in names if sizes.get(after[name], 0.0) > least]
         change[t] = max((abs(math.log10(a / b)) for a, b in pairs), default=0.0)
     scene = viz.draw(loss).scene
     hidden = sorted(set(range(steps)) - set(shown_steps(scene)))
@@ -141,3 +142,26 @@ def test_a_gap_carries_what_comes_back_over_all_its_steps(cell):
 def test_told_first_is_what_the_gradient_meets_first():
     found = study(chain([0.5, 0.9, 0.9, 0.1, 0.9, 0.9, 10.0, 0.9, 0.9]))
     assert [(each.t, each.value) for each in telling(found.timeline, found.sweep)][:3] == [(6, 1.0), (3, 1.0), (0, 0.3)]
+
+
+def test_what_is_too_small_to_be_drawn_tells_nothing():
+    factors = [0.5] * 40
+    factors[10], factors[30] = 0.02, 0.2
+    told = telling(*study_of(chain(factors)))
+    assert [each.t for each in told] == [30]
+    told = telling(*study_of(chain([1 / factor for factor in factors])))
+    assert [each.t for each in told] == [10]
+
+
+def study_of(loss):
+    found = study(loss)
+    return found.timeline, found.sweep
+
+
+@pytest.mark.parametrize(("options", "marks"), [({"layers": 2}, "01"), ({"bidirectional": True}, ("", "^←"))])
+def test_the_state_is_called_what_it_is_called_in_the_figure(options, marks):
+    _, loss = net_of("gru", 30, 1, sum_of_losses=True, **options)
+    names = {plain(each.name) for each in telling(*study_of(loss))}
+    wanted = {f"h^{mark}" if mark.isdigit() else f"h{mark}" for mark in marks}
+    assert names <= wanted
+    assert len(names) == 2
