@@ -1,7 +1,7 @@
 """The same LSTM drawn by other tools, each in its own way; tools that are not installed are left out.
 
 Every drawer takes the number of steps and returns a call that makes the picture and returns the bytes of its SVG; what
-the call needs (net, graph, input) is built before. None but `minigrad` draws the gradient's arrows.
+the call needs (net, graph, input) is built before. torchviz and TorchLens draw no gradient's arrows.
 """
 
 from __future__ import annotations
@@ -53,11 +53,13 @@ def minigrad(steps: int, level: str, *, whole: bool) -> Callable[[], int]:
 
 
 def dot(steps: int, level: str) -> Callable[[], int]:
-    """The boxes and edges of our own figure, weights as tags of their step, laid out by Graphviz."""
+    """Our own figure laid out by Graphviz: boxes, edges, weights as tags of their step, the gradient's arrows."""
     scene = viz.draw(reading(steps), level=level, steps=steps).scene  # type: ignore[arg-type]
     assert isinstance(scene, viz.scene.Scene)
     number = {box.id: place for place, box in enumerate(scene.boxes)}
     lines = [f"n{number[edge.source]} -> n{number[edge.target]};" for edge in scene.edges]
+    lines += [f"n{number[edge.target]} -> n{number[edge.source]};" for edge in scene.edges if edge.mark]
+    lines += [f'"{tag.id}" -> n{number[box.id]};' for box in scene.boxes for tag in box.tags]
     source = ("digraph {" + "".join(lines) + "}").encode()
     return lambda: len(subprocess.run(["dot", "-Tsvg"], input=source, capture_output=True, check=True).stdout)
 
