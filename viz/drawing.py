@@ -17,6 +17,7 @@ from rnn import Reading, Unrolled
 
 from . import words
 from .assemble import Assembly, Names
+from .collector import uncollected
 from .figure import Figure
 from .groups import Kinds
 from .labels import character, name_of, short
@@ -24,6 +25,7 @@ from .measure import Sweep, backward, norm
 from .phases import passed_on
 from .proof import Proof, prove, prove_uses
 from .scene import Scene
+from .telling import Telling, telling
 from .timeline import ENCODER, Timeline
 from .words import Rich, number, plural, rich
 
@@ -31,10 +33,14 @@ Level = Literal["cell", "op"]
 Subject = Node | Sequence[Node] | Unrolled | Reading
 
 WHOLE = {"cell": 8, "op": 5}
-"""How many steps fit on a slide with text one can read; longer sequences show head and tail."""
+"""How many steps fit on a slide with text one can read; longer sequences show head, tail and the most telling steps."""
+FEW = {"cell": 6, "op": 4}
+"""How many steps a longer sequence shows of its two ends, if it shows nothing between."""
+ROOM = 1.5
+"""How many of these a step between them takes the place of, with the gap beside it."""
+MOST_TELLING = 4
 MOST_DERIVATIVES = 4
 """Most derivatives told in the sentence of a graph without time."""
-ENDS = {"cell": 3, "op": 2}
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -81,8 +87,9 @@ def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps
 
     `subject` is a scalar node (its gradient is drawn), a list of nodes, an `rnn.Unrolled` (no loss,
     so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand, or
-    `"op"`, every operation. Long sequences show their first and last steps; `steps` says how many
-    steps to show at most. Raises ValueError for a level or theme that does not exist.
+    `"op"`, every operation. Long sequences show their first and last steps and those that change the
+    gradient most; `steps` says how many steps to show at most. Raises ValueError for a level or theme
+    that does not exist.
 
     >>> import rnn, viz
     >>> viz.draw(rnn.read("hello", rnn.LSTM))
@@ -93,6 +100,7 @@ def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps
     return figure_of(study(subject), level, theme, steps)
 
 
+@uncollected()
 def study(subject: Subject) -> Study:
     """Evaluate `subject` and carry its gradient back."""
     outputs, loss, losses, kind, text = _subject(subject)
@@ -195,6 +203,7 @@ def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: boo
     return _assembled(found, level, steps, sites)[0]
 
 
+@uncollected()
 def figure_of(
     found: Study, level: Level, theme: str = "light", steps: int | None = None, *, sites: bool = True
 ) -> Figure:
@@ -207,7 +216,10 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
     timeline = found.timeline
     times = timeline.times
     level = level if timeline.timed else "op"
-    shown = timeline.with_turns(_shown(times, level, steps))
+    told = telling(timeline, found.sweep)
+    both = any(lane.reverse for lane in timeline.lanes)
+    shown, chosen = _shown(times, level, steps, [each.t for each in told], both)
+    shown = timeline.with_turns(shown)
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
     parts = Assembly(found.kinds, level, found.run, found.sweep, names)
     parts.build(shown)
@@ -218,7 +230,9 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
         _subtitle(found, level),
         _sentence(found, count),
         () if found.proof is None else (words.Run("✓ " if found.proof.holds else "✗ "), *found.proof.sentence),
-        _hidden(times, shown) if len(timeline.phases.starts) < 2 else _hidden_between(timeline, shown),
+        _hidden(times, shown, [each for each in told if each.t in chosen])
+        if len(timeline.phases.starts) < 2
+        else _hidden_between(timeline, shown),
         _note(found, parts.undrawn),
         rich("gradient norm |∂L/∂·| (Frobenius):") if found.sweep else (),
         parts.reference,
@@ -232,12 +246,26 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
     return scene, parts
 
 
-def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:
+def _shown(
+    times: Sequence[int], level: Level, steps: int | None, told: Sequence[int], wide: bool
+) -> tuple[list[int], list[int]]:
+    """Return the steps to show, all or the first, the last and the foremost of `told`; and which are these."""
     most = WHOLE[level] if steps is None else max(2, steps)
     if len(times) <= most:
-        return list(times)
-    ends = ENDS[level] if steps is None else most // 2
-    return [*times[: most - ends if steps is not None else ends], *times[-ends:]]
+        return list(times), []
+    few, room = (FEW[level], ROOM) if steps is None else (most, 1)
+    between = 1 if steps is None and wide else few // 3
+    for extra in range(min(between, MOST_TELLING, len(told)), -1, -1):
+        ends = int(few - room * extra)
+        head, tail = times[: ends - ends // 2], times[len(times) - ends // 2 :]
+        inner = [t for t in told if t not in head and t not in tail]
+        if len(inner) >= extra:
+            break
+    chosen = inner[:extra]
+    shown = sorted({*head, *tail, *chosen})
+    # A gap is nearly as wide as a step: one that hides a single step hides it for nothing.
+    single = [b - 1 for a, b in itertools.pairwise(shown) if b == a + 2 and b - 1 in times]
+    return sorted([*shown, *single[: most - len(shown)]]), chosen
 
 
 def _title(found: Study, count: int) -> Rich:
@@ -277,7 +305,7 @@ def _loss_sum(count: int) -> Rich:
     if count < 2:
         return ()
     between = "+" if count == 2 else "+ … +"
-    said = f"L = L_1 {between} L_{{{count}}}".replace(" ", NO_BREAK)
+    said = f"L = L_1 {between} L_{{{count}}}".replace(" ", words.NO_BREAK)
     return rich(said)
 
 
@@ -306,6 +334,8 @@ def _sentence(found: Study, count: int) -> Rich:
     ratio = sizes[0] / sizes[1]
     rate = round(abs(math.log10(ratio)) / (last - first), 3)
     trend = f"{'shrinks' if ratio < 1 else 'grows'} by {number(rate)} decades a step" if rate else "keeps its size"
+    if not rate and abs(math.log10(ratio)) > 0.1:
+        trend = "hardly changes from step to step"
     return (
         words.Run(f"{opening}; "),
         *ends[0],
@@ -336,15 +366,20 @@ def _result(found: Study) -> Rich:
     return (*said, words.Run(f", and {rest} more." if rest > 0 else "."))
 
 
-def _hidden(times: Sequence[int], shown: Sequence[int]) -> Rich:
+def _hidden(times: Sequence[int], shown: Sequence[int], told: Sequence[Telling]) -> Rich:
+    """Return what is left out, and why the steps between the gaps are not."""
     gaps = [(a, b) for a, b in itertools.pairwise(shown) if any(a < t < b for t in times)]
     if not gaps:
         return ()
     spans = ", ".join(f"t = {a + 2} to {b}" if b > a + 2 else f"t = {b}" for a, b in gaps)
     missing = len(times) - len(shown)
-    return (
-        words.Run(f"Hidden: {plural(missing, 'step')} ({spans}); the arrows across the gap carry what passes them."),
-    )
+    across = "the gap carry what passes it" if len(gaps) == 1 else "a gap carry what passes it"
+    said = [words.Run(f"Hidden: {plural(missing, 'step')} ({spans}); the arrows across {across}.")]
+    opening = " Of the steps in between, as far as the gradient is on the scale, those are shown that change it most, "
+    opening += "going back: "
+    for place, each in enumerate(sorted(told, key=lambda each: each.t)):
+        said += [words.Run(", " if place else opening), *each.sentence]
+    return (*said, *([words.Run(".")] if told else []))
 
 
 def _hidden_between(timeline: Timeline, shown: Sequence[int]) -> Rich:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from .colour import cividis, ink_on
@@ -12,7 +13,7 @@ from .layout.picture import Picture, Sample
 from .layout.routes import Arrow, Path, towards
 from .layout.sizes import ACTIVATION, CHIP, MOST_LOOKS, NOTE, NOTED, OP, TEXT, look_width
 from .layout.spot import Spot
-from .layout.stamp import Route, Word
+from .layout.stamp import Placed, Word
 from .scene import Box, Edge, Mark, Scale
 from .words import Rich, Run, number, plain
 
@@ -51,11 +52,12 @@ def _body(picture: Picture) -> Iterable[Item]:
             yield Rect("band", Spot(spot.x, body.height / 2, spot.w, body.height))
     for cell, spot in body.frames:
         yield Group((Rect("cell", spot, 16),), title=cell.title, part=cell.id)
-    tinted = [spot for place, (_, spot) in enumerate(body.bands) if place % 2]
+    lefts = [spot.left for _, spot in body.bands]
+    forward: dict[int, tuple[Shape, Shape]] = {}
     for bridges in (False, True):
-        for edge, route in body.wires:
-            if bool(route.over) == bridges:
-                yield _edge(edge, route, scale, tinted)
+        for edge, placed in body.wires:
+            if bool(placed.route.over) == bridges:
+                yield _edge(edge, placed, scale, lefts, forward)
     for box, spot in body.boxes:
         yield _box(box, spot)
     for tag, spot in body.chips:
@@ -63,20 +65,27 @@ def _body(picture: Picture) -> Iterable[Item]:
     yield from (Group((word,), part=word.part) for word in body.words)
 
 
-def _edge(edge: Edge, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Group:
-    hidden = " hid" if edge.hidden else ""
-    forward = (Shape("f" + hidden, route.forward.path), area("fh", route.forward.head))
+def _edge(
+    edge: Edge, placed: Placed, scale: Scale, lefts: Sequence[float], drawn: dict[int, tuple[Shape, Shape]]
+) -> Group:
+    """Return an edge and its gradient where its column puts them; columns that are alike share what `drawn` keeps."""
+    route, at = placed.route, (placed.dx, 0.0)
+    forward = drawn.get(id(route))
+    if forward is None:
+        style = "f hid" if edge.hidden else "f"
+        forward = drawn[id(route)] = Shape(style, route.forward.path), area("fh", route.forward.head)
     if edge.mark is None:
-        return Group(forward, title=edge.title, part=edge.id)
-    gaps = _gaps(edge.mark, route, scale, tinted)
-    return Group((*forward, *gaps, _gradient(edge.mark, route.back, scale)), title=edge.title, part=edge.id)
+        return Group(forward, title=edge.title, offset=at, part=edge.id)
+    gaps = _gaps(edge.mark, placed, scale, lefts) if route.over else ()
+    return Group((*forward, *gaps, _gradient(edge.mark, route.back, scale)), "", edge.title, at, edge.id)
 
 
-def _gaps(mark: Mark, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Iterable[Shape]:
+def _gaps(mark: Mark, placed: Placed, scale: Scale, lefts: Sequence[float]) -> Iterable[Shape]:
     """Return gaps in the lanes that the gradient passes over, so that it is seen to pass and not to join."""
     wide = (scale.width(mark.norm) if mark.state == "measured" else 5.0) + 4
-    for x, y in route.over:
-        ground = "tint" if any(band.left < x < band.right for band in tinted) else "gap"
+    for x, y in placed.route.over:
+        band = bisect_left(lefts, x + placed.dx) - 1
+        ground = "tint" if band % 2 and band >= 0 else "gap"
         yield line(ground, ((x, y - 9), (x, y + 9)), wide)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from xml.sax.saxutils import escape as _escape
 
 from .ink import Circle, Group, Item, Rect, Shape, Sheet
@@ -115,8 +116,9 @@ def _ink(style: str, fill: str) -> str:
     return (f' class="{style}"' if style else "") + (f' fill="{fill}"' if fill else "")
 
 
+@lru_cache(maxsize=4096)
 def path(found: Path) -> str:
-    """Return the `d` attribute of a path."""
+    """Return the `d` attribute of a path; columns that are alike share theirs."""
     parts = [f"M{num(found.start[0])},{num(found.start[1])}"]
     for step in found.steps:
         points = " ".join(f"{num(x)},{num(y)}" for x, y in step)

@@ -6,7 +6,7 @@ the next; two steps match node by node where they were made in the same order.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -177,11 +177,14 @@ class Timeline:
     def _follow(self, steps: dict[int, list[Node]]) -> None:
         """Give the loss of a step, made outside of any step from that step's nodes alone, to the step."""
         found: dict[Node, int] = {}
+        known, times = self.step, set(self.times)
         for node in self.nodes:
+            if node in known:
+                continue
             args = self.args(node)
-            behind = {found.get(arg, self.step.get(arg)) for arg in args if arg in found or arg in self.step}
+            behind = {found.get(arg, known.get(arg)) for arg in args if arg in found or arg in known}
             t = behind.pop() if len(behind) == 1 else None
-            if t is not None and t in self.times and node not in self.step and node not in self.alias:
+            if t is not None and t in times and node not in self.alias:
                 found[node] = t
         if len(set(found.values())) < 2:
             return
@@ -196,12 +199,16 @@ class Timeline:
 
     def _keys(self) -> None:
         """Name every node within its step. Keys start with a dot: layouts put marks of their own in front of others."""
+        prefix: dict[CellKey, str] = {}
         for nodes in self.steps.values():
-            seen: Counter[str] = Counter()
+            seen: dict[str, int] = {}
             for node in nodes:
-                label = f".{cell_name(self.cell(node))}{node.name or node.op.name}"
-                seen[label] += 1
-                self.key[node] = label if seen[label] == 1 else f"{label}#{seen[label]}"
+                cell = self.cell(node)
+                if cell not in prefix:
+                    prefix[cell] = f".{cell_name(cell)}"
+                label = prefix[cell] + (node.name or node.op.name)
+                count = seen[label] = seen.get(label, 0) + 1
+                self.key[node] = label if count == 1 else f"{label}#{count}"
 
     def _lanes(self) -> list[LaneNodes]:
         """Return the lanes, in the order in which their first node was made."""

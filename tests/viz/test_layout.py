@@ -311,3 +311,14 @@ def test_every_step_has_its_own_loss_wherever_it_was_made():
     net = rnn.unroll(rnn.LSTM(3, 4, rng=0), sequence())
     scene = viz.draw(mg.ops.add_n(*(mg.sum(step.h * step.h) for step in net.steps))).scene
     assert [box.column for box in scene.boxes if box.role == "loss"] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("level", ["cell", "op"])
+def test_columns_that_are_alike_share_their_routes(level):
+    long = viz.draw(rnn.read("hello" * 8, rnn.LSTM), level=level, steps=99).picture
+    short = viz.draw(rnn.read("hello", rnn.LSTM), level=level, steps=99).picture
+    distinct = [len({id(placed.route) for _, placed in picture.body.wires}) for picture in (long, short)]
+    assert distinct[0] == distinct[1] < len(short.body.wires)
+    for _, placed in long.body.wires:
+        assert placed.forward.path.start[0] == placed.route.forward.path.start[0] + placed.dx
+        assert placed.back.head[0][0] == placed.route.back.head[0][0] + placed.dx

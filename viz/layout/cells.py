@@ -111,7 +111,11 @@ class Building:
 
     def _stack(self, steps: Sequence[Local]) -> None:
         """Give every cell, and every merge of two directions, its height."""
-        self.blocks = {key: plan.block(self.measure) for key, plan in self.plans.items()}
+        blocks: dict[int, Block] = {}
+        for plan in self.plans.values():
+            if id(plan) not in blocks:  # columns that are alike share their plans
+                blocks[id(plan)] = plan.block(self.measure)
+        self.blocks = {key: blocks[id(plan)] for key, plan in self.plans.items()}
         tall: dict[str, float] = {}
         for (_, cell), block in self.blocks.items():
             tall[cell] = max(tall.get(cell, 0.0), block.frame.h)
