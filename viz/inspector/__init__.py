@@ -61,11 +61,13 @@ def page(figure: Figure) -> str:
         return document.html(title, about, [drawing], {"title": title, "theme": figure.theme, "views": [_NOTHING]})
     behind = figure.behind
     assert behind is not None
-    flow = behind.flow or _flow(behind.study)
-    found = None if flow is None else light.light(behind.study, flow)
+    seen = behind.study
+    flow = behind.flow or _flow(seen)
+    found = None if flow is None else light.light(seen, flow)
     numbers = {node: place for place, node in enumerate(dict.fromkeys(n for v in shown for n in v.nodes()))}
     shares = {} if flow is None else flow.edge_shares
-    facts = Facts(behind.study.run, behind.study.sweep, shares, behind.study.timeline.users, behind.sites)
+    layers = light.several(seen.kinds)
+    facts = Facts(seen.run, seen.sweep, shares, seen.timeline.users, behind.sites, layers)
     scene = shown[0].scene
     data: dict[str, Any] = {
         "title": rich(scene.title),

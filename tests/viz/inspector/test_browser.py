@@ -6,6 +6,7 @@ failure of the script and any request beside the file itself fails the test that
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import pytest
 import minigrad as mg
 import rnn
 import viz
+from viz.cli import main
 from viz.inspector.light import light
 
 sync_api = pytest.importorskip(
@@ -109,6 +111,22 @@ def test_a_click_tells_what_is_known_of_a_box(page, reading):
     assert classed(page, "near") == {place for place, edge in enumerate(edges) if chosen in (edge["from"], edge["to"])}
 
 
+def test_what_comes_back_from_every_user_is_told(page, reading):
+    c = reading.unrolled.steps[1].c
+    flow = mg.flow(reading.loss, reading.unrolled.model.parameters["weight_hh_l0"])
+    sweep = mg.backprop(reading.loss)
+    box(page, "c_2 =").click()
+    table = page.locator("#details table").nth(1)
+    rows = [row.inner_text().split("\t") for row in table.locator("tbody tr").all()]
+    assert [row[0].split()[0] for row in rows] == ["tanh", "mul", "sum"]
+    uses = sweep.uses(c)
+    sizes = mg.run([sweep.contributions[use] for use in uses])
+    for row, use in zip(rows, uses, strict=False):
+        assert float(row[2]) == pytest.approx(float(np.linalg.norm(sizes[sweep.contributions[use]])), rel=5e-3)
+        assert float(row[3].split()[0]) == pytest.approx(100 * flow.edge_shares[use], rel=5e-3)
+    assert float(rows[2][3].split()[0]) == pytest.approx(100 * flow.through(c).share, rel=5e-3)
+
+
 def test_a_click_on_an_edge_tells_its_share(page):
     place = next(place for place, edge in enumerate(data(page)["views"][0]["edges"]) if edge.get("share", 0) > 0.05)
     x, y = page.eval_on_selector(
@@ -158,6 +176,40 @@ def test_keys_step_through_both_passes(page):
     assert page.evaluate("document.getElementById('at').value") == page.evaluate("document.getElementById('at').max")
 
 
+def test_the_panel_tells_of_the_box_that_is_stepped_to(page):
+    view = data(page)["views"][0]
+    page.keyboard.press("Home")
+    for _ in range(9):
+        page.keyboard.press("n")
+    current = view["order"][8]
+    assert classed(page, "current", "box") == {current}
+    assert classed(page, "chosen", "box") == set()
+    node = data(page)["nodes"][view["boxes"][current]["nodes"][-1]]
+    assert node["op"] in page.inner_text("#details dl")
+    done = set(view["order"][:9])
+    assert classed(page, "todo", "tag") == {place for place, tag in enumerate(view["tags"]) if tag["box"] not in done}
+    page.click("#tab-table")
+    page.keyboard.press("n")
+    assert page.locator("#table").is_visible()
+
+
+def test_a_state_hands_on_what_it_has_gathered(page):
+    view = data(page)["views"][0]
+    state = next(place for place, box in enumerate(view["boxes"]) if (box["role"], box["label"]) == ("state", "c_3"))
+    back = [place for place in reversed(view["order"]) if any(e["to"] == place and "state" in e for e in view["edges"])]
+    page.locator("#at").fill(str(len(view["order"]) + back.index(state) + 1))
+    (edge,) = [edge for edge in view["edges"] if edge["to"] == state]
+    assert re.search(r"c3 gathers ([\d.]+) from what it feeds", page.inner_text("#said"))[1] == f"{edge['norm']:.3g}"
+
+
+def test_keys_work_after_the_slider_was_moved(page):
+    page.locator("#at").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.getElementById('at').value") != page.evaluate("document.getElementById('at').max")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "find"
+
+
 def test_the_slider_shows_the_gradient_as_far_as_it_has_come(page):
     view = data(page)["views"][0]
     page.locator("#at").fill(str(len(view["order"]) + 7))
@@ -191,6 +243,21 @@ def test_closing_a_cell_hides_what_is_inside_and_keeps_its_border(page):
     assert page.locator("[data-shut]").count() == 4
     page.click("#shut-all")
     assert page.locator("[data-shut]").count() == 0
+
+
+def test_a_layer_closes_and_opens_at_a_button(opened, tmp_path):
+    reading = rnn.read("hel", functools.partial(rnn.RNN, layers=2), 2)
+    page = opened(viz.inspect(reading).save(tmp_path / "x.html"))
+    box(page, "a_1 =").click()
+    page.click("text=Close its layer (2 cells)")
+    assert page.locator("[data-shut]").count() == 2
+    assert {page.locator("[data-shut]").nth(place).get_attribute("data-about")[:17] for place in (0, 1)} == {
+        "RNN cell, layer 0"
+    }
+    page.click("text=Open its layer (2 cells)")
+    assert page.locator("[data-shut]").count() == 0
+    page.click("text=Close its cell")
+    assert page.locator("[data-shut]").count() == 1
 
 
 def test_closed_cells_stay_what_they_stand_for(page):
@@ -246,6 +313,32 @@ def test_search_finds_by_name_operation_and_line(page):
     assert page.locator("svg.finding").count() == 0
 
 
+def test_search_finds_a_weight_and_every_use_of_it(page):
+    view = data(page)["views"][0]
+    whole = page.locator('[data-view="0"] > svg').get_attribute("viewBox")
+    page.keyboard.press("/")
+    page.keyboard.type("weight_hh")
+    page.keyboard.press("Enter")
+    (dock,) = classed(page, "hit", "box")
+    assert classed(page, "hit", "tag") == {place for place, tag in enumerate(view["tags"]) if tag["dock"] == dock}
+    assert len(classed(page, "hit", "tag")) == 4
+    assert page.locator('[data-view="0"] > svg').get_attribute("viewBox") == whole
+
+
+def test_what_is_out_of_sight_comes_into_sight(page):
+    for _ in range(6):
+        page.click("#in")
+    page.keyboard.press("/")
+    page.keyboard.type("weight_hh")
+    page.keyboard.press("Enter")
+    stage = page.locator("#stage").bounding_box()
+    found = page.locator("[data-box].chosen").bounding_box()
+    assert stage["x"] <= found["x"]
+    assert found["x"] + found["width"] <= stage["x"] + stage["width"]
+    assert stage["y"] <= found["y"]
+    assert found["y"] + found["height"] <= stage["y"] + stage["height"]
+
+
 def lit_by(reading, level, wanted):
     """The places of the edges of a figure whose uses `wanted` asks for."""
     figure = viz.draw(reading, level=level)
@@ -265,7 +358,7 @@ def test_a_cell_of_the_table_lights_exactly_its_edges(page, reading):
             assert classed(page, "lit") == lit_by(reading, level, lambda use, at=(t, k): at in found.cells.get(use, {}))
             assert cell.get_attribute("aria-pressed") == "true"
             share = found.table.share[t, k]
-            shown = float(re.search(r"share (-?[\d.e-]+) %", page.inner_text("#now"))[1])
+            shown = float(re.search(r"share (-?[\d.e-]+)\s%", page.inner_text("#now"))[1])
             assert shown == pytest.approx(100 * share, rel=1e-2)
     page.click("#fit")
     page.locator('[data-view="1"] [tabindex="0"]').focus()
@@ -305,6 +398,26 @@ def test_pointing_at_an_item_lights_it_for_a_moment(page):
     assert classed(page, "lit")
     page.hover("#details, #bar >> nth=0")
     assert not classed(page, "lit")
+
+
+def test_coming_by_with_the_tab_key_lights_an_item_for_a_moment(page):
+    page.click("#tab-paths")
+    page.locator("#paths").focus()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.dataset.tk") == "1,1"
+    assert classed(page, "lit")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    assert not classed(page, "lit")
+
+
+def test_the_table_has_no_empty_column(page, opened, tmp_path):
+    assert "made at" in page.locator("#table thead").text_content()
+    bare = tmp_path / "bare.html"
+    assert main(["inspect", "rnn", "--steps", "2", "--hidden", "2", "-o", str(bare)]) == 0
+    assert "made at" not in opened(bare).locator("#table thead").text_content()
 
 
 def test_the_table_leads_to_the_boxes(page):

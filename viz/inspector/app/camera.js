@@ -38,16 +38,17 @@ function pan(dx, dy) {
   look([x - dx, y - dy, wide, high]);
 }
 
-// Bring a place of the drawing into sight, without moving more than needed.
+// Bring a place of the drawing into sight, without moving more than needed; what is in sight already stays.
 function reveal([left, top, wide, high]) {
   const [ox, oy] = view().origin;
   const [x, y, across, down] = camera.box[state.view];
-  const middle = [left + ox + wide / 2, top + oy + high / 2];
-  const edge = 0.06;
-  const inside = (at, from, size) => at > from + edge * size && at < from + (1 - edge) * size;
-  if (!inside(middle[0], x, across) || !inside(middle[1], y, down)) {
-    look([middle[0] - across / 2, middle[1] - down / 2, across, down]);
-  }
+  const shift = (from, size, low, room) => {
+    if (low >= from && low + size <= from + room) return 0;
+    const edge = Math.max(0, Math.min(0.15 * room, (room - size) / 2));
+    return low < from ? low - edge - from : low + size + edge - from - room;
+  };
+  const by = [shift(x, wide, left + ox, across), shift(y, high, top + oy, down)];
+  if (by[0] || by[1]) look([x + by[0], y + by[1], across, down]);
 }
 
 function startCamera(stage) {

@@ -82,6 +82,14 @@ function clear() {
   tell("chosen", null);
 }
 
+// What is stepped to is told of in the panel, if the panel is open, without taking the focus.
+function attend(box) {
+  mark(-1);
+  state.box = box;
+  reach(box);
+  if (!byId("details").hidden) tell("chosen", { box });
+}
+
 // Choose a box: it takes the focus, its edges stand out, the panel tells about it.
 function choose(box, focus = false) {
   const { boxes } = here();
@@ -95,14 +103,21 @@ function choose(box, focus = false) {
 function mark(box) {
   const { root, boxes, edges } = here();
   for (const old of root.querySelectorAll(".chosen,.near")) old.classList.remove("chosen", "near");
-  for (const other of boxes) other?.setAttribute("tabindex", "-1");
-  const reachable = boxes[box] ?? boxes[view().order[0]] ?? boxes[0];
-  reachable?.setAttribute("tabindex", "0");
+  reach(box);
+  for (const old of root.querySelectorAll("[aria-current]")) old.removeAttribute("aria-current");
   if (!boxes[box]) return;
   boxes[box].classList.add("chosen");
+  boxes[box].setAttribute("aria-current", "true");
   view().edges.forEach((edge, place) => {
     if (edge.from === box || edge.to === box) edges[place]?.classList.add("near");
   });
+}
+
+// The one box that the Tab key comes to.
+function reach(box) {
+  const { boxes } = here();
+  for (const other of boxes) other?.setAttribute("tabindex", "-1");
+  (boxes[box] ?? boxes[view().order[0]] ?? boxes[0])?.setAttribute("tabindex", "0");
 }
 
 function chooseEdge(edge) {

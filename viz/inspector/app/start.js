@@ -25,7 +25,8 @@ function closeHere(layer) {
 function pressKey(event) {
   const { target, key } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
-  const own = { INPUT: /./, BUTTON: /^( |Enter|Arrow.*)$/, DIV: /^( |Arrow.*|Home|End)$/ }[target.tagName];
+  const kind = target.type === "range" ? "range" : target.tagName;
+  const own = { INPUT: /./, range: /^(Arrow|Page|Home|End)/, BUTTON: /^( |Enter|Arrow.*)$/, DIV: /^( |Arrow.*|Home|End)$/ }[kind];
   if (own?.test(key) && target !== document.body) return;
   if (key === "Enter" || (key === " " && target.dataset?.shut !== undefined)) {
     if (target.dataset?.shut === undefined) return;
