@@ -248,15 +248,17 @@ def _subtitle(found: Study, level: Level) -> Rich:
         + "Gradient arrows run backward beside the forward edges: "
         + "width is how much arrives, colour what the edge did to it"
     )
-    return (words.Run(parts + "." if len(found.losses) < 2 else f"{parts}. "), *_loss_sum(len(found.losses)))
+    return (words.Run(parts + "." if len(found.losses) < 2 else f"{parts}. "), *_loss_sum(found))
 
 
-def _loss_sum(count: int) -> Rich:
+def _loss_sum(found: Study) -> Rich:
     """Return what the loss is the sum of, in one piece that no line break parts."""
+    count = len(found.losses)
     if count < 2:
         return ()
+    first, last = (found.timeline.step.get(found.losses[place], place % count) + 1 for place in (0, -1))
     between = "+" if count == 2 else "+ … +"
-    said = f"L = L_1 {between} L_{{{count}}}".replace(" ", NO_BREAK)
+    said = f"L = L_{{{first}}} {between} L_{{{last}}}".replace(" ", NO_BREAK)
     return rich(said)
 
 

@@ -78,18 +78,21 @@ def lines(
     sentence: str = "",
     powers: bool = False,
     dots: Iterable[str] = (),
+    limits: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    limit: str = "limit",
     theme: str = "light",
 ) -> Figure:
     """Draw up to five curves, each a list of points, over one axis; what is not finite is left out.
 
     Where `powers`, heights are powers of ten: give their logarithms. The curves named in `dots` are marked point by
-    point. Raises ValueError for no curve, too many, or one without a finite point.
+    point. `limits` gives a curve, by name, a thin line in its colour, which the legend calls `limit`. Raises
+    ValueError for no curve, too many, one without a finite point, or a limit for a curve that is not there.
 
     >>> from viz import charts
     >>> charts.lines("squares", {"x^2": [(x, x * x) for x in range(5)]}, across="x", up="height")
     <Figure lines: 1 curve>
     """
-    return Figure(_lines.scene(title, curves, across, up, sentence, powers, dots), theme)
+    return Figure(_lines.scene(title, curves, across, up, sentence, powers, dots, limits, limit), theme)
 
 
 def compare(figures: Mapping[str, Figure] | Sequence[Figure], *, theme: str = "light") -> Figure:

@@ -65,7 +65,7 @@ def test_tables_are_rectangular():
 
 
 def test_the_same_bytes_on_every_run(tmp_path):
-    here = lessons.page({name: made(name) for name in lessons.LESSONS})
+    here = lessons.page({name: made(name) for name in lessons.LESSONS}, lessons.LESSONS)
     target = tmp_path / "all.html"
     program = "import sys; from viz.cli import main; sys.exit(main(sys.argv[1:]))"
     identities = [node.get("id") for node in parsed(here).iter() if node.get("id")]
@@ -123,7 +123,7 @@ def test_refuses_in_one_sentence(arguments, said, capsys, tmp_path, monkeypatch)
 def test_writes_to_standard_output(capsysbinary):
     assert main(["lesson", lessons.LESSONS[0], "-o", "-"]) == 0
     out, err = capsysbinary.readouterr()
-    assert out.decode() == lessons.page({lessons.LESSONS[0]: made(lessons.LESSONS[0])})
+    assert out.decode() == lessons.page({lessons.LESSONS[0]: made(lessons.LESSONS[0])}, lessons.LESSONS)
     assert b"claims checked" in err
 
 
