@@ -120,7 +120,7 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
     groups: dict[Node, Group] = {}
     found: list[Group] = []
     for node in timeline.steps[t]:
-        if node.op.name in ("constant", "parameter") or (node in kinds.weight):
+        if node.op.name in ("constant", "parameter", "stop_gradient") or (node in kinds.weight):
             continue
         inside = cell_of(node) in kinds.cells
         joins = _neighbours(kinds, node, groups, inside)
@@ -133,7 +133,7 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
         found.append(group)
         groups[node] = group
     for node in reversed(timeline.steps[t]):
-        if node in kinds.weight and node.args:
+        if (node in kinds.weight and node.args) or node.op.name == "stop_gradient":
             user = next((groups[e.user] for e in timeline.users[node] if e.user in groups), None)
             if user is not None:
                 groups[node] = user

@@ -133,15 +133,18 @@ class Timeline:
                     back |= {(self.key[user], slot)} if at > t else set()
         self._add_given(entries)
         lanes: list[LaneNodes] = []
-        known: dict[Node, LaneNodes] = {}
+        known: dict[Node | str, LaneNodes] = {}
         for entry, nodes in entries.items():
-            lane = next((known[node] for node in nodes.values() if node in known), None)
+            # A step may take up the state in a way of its own (cut off from the past, say): it is the same state.
+            ways = [*nodes.values(), *(self.key[node] for t, node in nodes.items() if t >= 0 and node in self.key)]
+            lane = next((known[way] for way in ways if way in known), None)
             if lane is None:
                 lane = LaneNodes("", reverse=entry in back)
                 lanes.append(lane)
             for t, node in nodes.items():
                 lane.nodes.setdefault(t, node)
-                known.setdefault(node, lane)
+            for way in ways:
+                known.setdefault(way, lane)
         for lane in lanes:
             self._finish(lane)
         lanes.sort(key=lambda lane: min(node.id for node in lane.nodes.values()))
