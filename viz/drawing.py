@@ -108,7 +108,7 @@ def _kind(kinds: Kinds) -> str:
     """Return what the cells of the graph call themselves, if they agree."""
     labels = {label for cell in kinds.cells for label in cell[0][:1]}
     name = labels.pop() if len(labels) == 1 else ""
-    return name.upper() if name in ("rnn", "lstm", "gru") else words.one_line(name, 20)
+    return name.upper() if name in ("rnn", "lstm", "gru", "hmm", "crf") else words.one_line(name, 20)
 
 
 def _described(kind: str, kinds: Kinds) -> str:
@@ -231,7 +231,7 @@ def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:
 
 def _title(found: Study, count: int) -> Rich:
     kind = found.kind
-    article = "an" if kind in ("RNN", "LSTM") or kind[0] in "aeio" else "a"
+    article = "an" if kind in ("RNN", "LSTM", "HMM") or kind[0] in "aeio" else "a"
     if found.text:
         read, said = (words.one_line(part, 24) for part in (found.text[:-1], found.text[1:]))
         return (words.Run(f"Backpropagation through {article} {kind} reading “{read}”, predicting “{said}”"),)

@@ -26,7 +26,7 @@ _KINDS = {
     "c": "c",
     "L": "loss",
 }
-_ROLES = {"input": "x", "output": "y", "affine": "y", "loss": "loss"}
+_ROLES = {"input": "x", "output": "y", "affine": "y", "loss": "loss", "state": "h"}
 
 
 def ink(picture: Picture) -> Sheet:
