@@ -136,7 +136,8 @@ class Timeline:
         known: dict[Node | str, LaneNodes] = {}
         for entry, nodes in entries.items():
             # A step may take up the state in a way of its own (cut off from the past, say): it is the same state.
-            ways = [*nodes.values(), *(self.key[node] for t, node in nodes.items() if t >= 0 and node in self.key)]
+            named = (node for t, node in nodes.items() if node in self.key and (t >= 0 or node.name is not None))
+            ways = [*nodes.values(), *(self.key[node] for node in named)]
             lane = next((known[way] for way in ways if way in known), None)
             if lane is None:
                 lane = LaneNodes("", reverse=entry in back)

@@ -64,7 +64,7 @@ def page(lessons: Mapping[str, Lesson], course: Sequence[str] = ()) -> str:
 
 def _contents(lessons: Mapping[str, Lesson]) -> str:
     items = [f'<li><a href="#{text(name)}">{_words(lesson.title)}</a></li>' for name, lesson in lessons.items()]
-    return "\n".join(["<nav>", "<ol>", *items, "</ol>", "</nav>"])
+    return "\n".join(['<nav id="contents" aria-label="Contents">', "<ol>", *items, "</ol>", "</nav>"])
 
 
 def _place(name: str, course: Sequence[str]) -> str:
@@ -73,6 +73,8 @@ def _place(name: str, course: Sequence[str]) -> str:
 
 
 def _article(name: str, lesson: Lesson, heading: str, place: str) -> str:
+    # Where there are contents, the line above a title leads back to them.
+    place = f'<a href="#contents">{place}</a>' if place and heading == "h2" else place
     above = f'<p class="place">{place}</p>\n' if place else ""
     title = f"{above}<{heading}>{_words(lesson.title)}</{heading}>"
     checked = "h3" if heading == "h2" else "h2"

@@ -1,15 +1,12 @@
 """The inspector in a real browser: what a reader does with mouse and keys, and that the page asks for nothing.
 
-Needs the package playwright and a Chromium; without them these tests are skipped. Any message on the console, any
-failure of the script and any request beside the file itself fails the test that made it.
+Needs the package playwright and a Chromium; without them these tests are skipped (see `tests/viz/conftest.py`).
 """
 
 from __future__ import annotations
 
 import functools
-import os
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -20,28 +17,6 @@ import viz
 from viz.cli import main
 from viz.inspector.light import light
 
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: pip install 'minigrad[browser]'"
-)
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium, or name one in the variable CHROMIUM")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(scope="module")
 def reading():
     return rnn.read("hello", rnn.LSTM, 4)
@@ -50,28 +25,6 @@ def reading():
 @pytest.fixture(scope="module")
 def written(reading, tmp_path_factory):
     return viz.inspect(reading).save(tmp_path_factory.mktemp("inspector") / "lstm.html")
-
-
-@pytest.fixture
-def opened(browser):
-    """Opens a file in a window of its own, and watches it."""
-    contexts, wrong = [], []
-
-    def open_file(path, scheme="light"):
-        context = browser.new_context(viewport={"width": 1600, "height": 900}, color_scheme=scheme, offline=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: wrong.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-        page.on("request", lambda request: request.url == path.as_uri() or wrong.append(f"request: {request.url}"))
-        page.goto(path.as_uri())
-        page.set_default_timeout(5000)
-        return page
-
-    yield open_file
-    for context in contexts:
-        context.close()
-    assert not wrong
 
 
 @pytest.fixture
