@@ -137,7 +137,7 @@ class Timeline:
         for entry, nodes in entries.items():
             # A step may take up the state in a way of its own (cut off from the past, say): it is the same state.
             named = (node for t, node in nodes.items() if node in self.key and (t >= 0 or node.name is not None))
-            ways = [*nodes.values(), *(self.key[node] for node in named)]
+            ways: list[Node | str] = [*nodes.values(), *(self.key[node] for node in named)]
             lane = next((known[way] for way in ways if way in known), None)
             if lane is None:
                 lane = LaneNodes("", reverse=entry in back)

@@ -38,7 +38,8 @@ def lesson() -> Lesson:
     verdict = {"program 1": _checked(seen, scores, cut=False), "program 2": _checked(seen, scores, cut=True)}
     right = {"start": 1, "transition": STEPS - 1, "emission": STEPS}
     rows = tuple(
-        (f"{key} scores", str(right[key]), *(number(float(counts[name][key].sum()), 4) for name in counts)) for key in right
+        (f"{key} scores", str(right[key]), *(number(float(counts[name][key].sum()), 4) for name in counts))
+        for key in right
     )
     ways = {name: mg.flow(losses[-1], nodes["emission"]).count() for name, (losses, nodes) in passes.items()}
     return Lesson(
@@ -50,7 +51,9 @@ def lesson() -> Lesson:
             "The model is a hidden Markov model. It has hidden states, each of which emits a symbol, and scores: π for "
             "the state in which it starts, A for the transitions from state to state, and B for the symbols that the "
             "states emit. The forward algorithm sums over all sequences of hidden states, step by step, in logarithms:",
-            Formula(r"α_t(j) = log \sum{i}{} exp(α_{t−1}(i) + A_{ij}) + B_j(x_t)   and   log Z = log \sum{j}{} exp α_T(j)"),
+            Formula(
+                r"α_t(j) = log \sum{i}{} exp(α_{t−1}(i) + A_{ij}) + B_j(x_t)   and   log Z = log \sum{j}{} exp α_T(j)"
+            ),
             f"There are {STATES} states and {plural(STEPS, 'symbol')} were seen. The two programs give this gradient "
             "of log Z in the transition scores:",
             Formula("   ".join(f"{name}:  {_matrix(counts[name]['transition'])}" for name in counts)),

@@ -33,7 +33,9 @@ def lesson() -> Lesson:
     for dial, jacobian in found.items():
         said = jacobian.diagnosis()
         left = 10 ** float(jacobian.log10_norm[-1])
-        rows.append((f"{dial:g}", number(said.decades, 2), number(np.log10(dial), 2), number(left, 2), number(dial**STEPS, 2)))
+        rows.append(
+            (f"{dial:g}", number(said.decades, 2), number(np.log10(dial), 2), number(left, 2), number(dial**STEPS, 2))
+        )
     worst = max(excess(jacobian) for jacobian in [*found.values(), *(jacobian for _, jacobian in swept)])
     tight = max(float(np.max(np.abs(_gap(jacobian)))) for jacobian in linear.values())
     kept = 10 ** float(linear[1.0].log10_norm[-1])
@@ -91,8 +93,11 @@ def lesson() -> Lesson:
             ),
             Claim(
                 f"The bound holds for every dial and every lag up to {STEPS}: "
-                + (f"the measured norm exceeds it by {number(worst)} decades, which is rounding."
-                if worst > 0 else "the measured norm never exceeds it."),
+                + (
+                    f"the measured norm exceeds it by {number(worst)} decades, which is rounding."
+                    if worst > 0
+                    else "the measured norm never exceeds it."
+                ),
                 worst < ROUNDING,
             ),
             Claim(

@@ -50,8 +50,8 @@ def lesson() -> Lesson:
             "one likes. That is the number of ways to put D − 1 steps down among n steps back:",
             Formula(r"paths = \binom{n + D − 1}{D − 1}"),
             Numbers(heads, rows),
-            f"These are the paths from the last loss, L_{steps}, to each input, counted in the graph itself. With depth "
-            "the fan opens faster and faster, and the gradient is the sum over all of it.",
+            f"These are the paths from the last loss, L_{steps}, to each input, counted in the graph itself. With "
+            "depth the fan opens faster and faster, and the gradient is the sum over all of it.",
             "A bidirectional net has a second net that reads from right to left; at each step the two hidden states "
             "are put side by side. Now every loss hears of every input, also of those to its right.",
             Shown(
@@ -61,7 +61,10 @@ def lesson() -> Lesson:
             ),
             Shown(
                 compare(
-                    {"reading forward": triangle(tables[0], theme="auto"), "reading backward": triangle(tables[1], theme="auto")},
+                    {
+                        "reading forward": triangle(tables[0], theme="auto"),
+                        "reading backward": triangle(tables[1], theme="auto"),
+                    },
                     theme="auto",
                 ),
                 "What loss t sends to the use of W_ih at step k. In the net that reads forward there is nothing above "

@@ -80,7 +80,8 @@ def _article(name: str, lesson: Lesson, heading: str, place: str) -> str:
     checked = "h3" if heading == "h2" else "h2"
     blocks: list[str] = []
     for claims, group in itertools.groupby(lesson.blocks, lambda block: isinstance(block, Claim)):
-        blocks += [_claims(list(group), checked)] if claims else map(_block, group)
+        together = list(group)
+        blocks += [_claims(together, checked)] if claims else map(_block, together)
     return "\n".join([f'<article id="{text(name)}">', title, *blocks, "</article>"])
 
 

@@ -53,7 +53,7 @@ def lesson() -> Lesson:
                 rf"\frac{{∂L}}{{∂W_{{{steps}}}}}"
             ),
             Shown(
-                ledger(flow, {t: use for t, use in sorted(by_step.items())}, by="use at step", theme="auto"),
+                ledger(flow, dict(sorted(by_step.items())), by="use at step", theme="auto"),
                 "One line for each use. The norms do not add up to the norm of the whole, since the terms point in "
                 "different directions. The signed shares do: the share of a term is its component along the whole "
                 "gradient, as a fraction of the whole.",
@@ -80,9 +80,7 @@ def lesson() -> Lesson:
                 f"The norm of each term is the product of the two norms beside it: largest difference {number(off)}.",
                 off <= 1e-14 * size,
             ),
-            Claim(
-                f"The term of step 1 is exactly 0 (norm {number(norms.get(1, 0.0))}).", norms.get(1, 0.0) == 0
-            ),
+            Claim(f"The term of step 1 is exactly 0 (norm {number(norms.get(1, 0.0))}).", norms.get(1, 0.0) == 0),
         ),
     )
 
@@ -94,8 +92,11 @@ def _factors(reading: rnn.Reading) -> dict[int, tuple[float, float]]:
     before = [net.initial[0]["h"], *(step.h for step in net.steps)]
     adjoints = mg.grad(reading.loss, inner)
     run = mg.run([*adjoints, *before])
-    sizes = [(float(np.linalg.norm(run[back])), float(np.linalg.norm(run[state]))) for back, state in zip(adjoints, before, strict=False)]
-    return {t: pair for t, pair in enumerate(sizes, start=1)}
+    sizes = [
+        (float(np.linalg.norm(run[back])), float(np.linalg.norm(run[state])))
+        for back, state in zip(adjoints, before, strict=False)
+    ]
+    return dict(enumerate(sizes, start=1))
 
 
 def _untied(reading: rnn.Reading) -> dict[int, np.ndarray]:

@@ -77,7 +77,9 @@ def lesson() -> Lesson:
                 "gradient.",
             ),
             Shown(
-                compare({name: triangle(table, theme="auto") for name, table in tables.items()}, columns=2, theme="auto"),
+                compare(
+                    {name: triangle(table, theme="auto") for name, table in tables.items()}, columns=2, theme="auto"
+                ),
                 "What loss t sends through the use of W_hh at step k, all on one colour scale. A net that forgets has "
                 "a bright diagonal that soon fades to the left; in a net with its forget gate open the gradient "
                 "reaches far back.",

@@ -62,7 +62,11 @@ def lesson() -> Lesson:
             Shown(
                 lines(
                     "The error of truncation",
-                    {"|truncated − whole| / |whole|": [(w, float(np.log10(e))) for w, e in off.items() if w < LONG - 1]},
+                    {
+                        "|truncated − whole| / |whole|": [
+                            (w, float(np.log10(e))) for w, e in off.items() if w < LONG - 1
+                        ]
+                    },
                     across="window, in steps",
                     up="relative error",
                     powers=True,

@@ -58,7 +58,9 @@ def test_dots_are_dots():
 
 
 def test_a_limit_is_a_thin_line_of_the_colour_of_its_curve():
-    chart = scene("t", {"a": [(0, 0), (2, 2)], "b": [(0, 1), (2, 0)]}, "x", "y", limits={"b": [(0, 1), (2, 4)]}, limit="most")
+    chart = scene(
+        "t", {"a": [(0, 0), (2, 2)], "b": [(0, 1), (2, 0)]}, "x", "y", limits={"b": [(0, 1), (2, 4)]}, limit="most"
+    )
     sheet = chart.sheet()
     (group,) = [item for item in drawn(sheet, "l1") if isinstance(item, Group)]
     (thin,) = group.items

@@ -17,6 +17,7 @@ import viz
 from viz.cli import main
 from viz.inspector.light import light
 
+
 @pytest.fixture(scope="module")
 def reading():
     return rnn.read("hello", rnn.LSTM, 4)

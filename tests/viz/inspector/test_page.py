@@ -239,9 +239,7 @@ def test_stacked_and_bidirectional_nets_can_be_inspected(cell, layers, both):
 
 
 def test_names_are_those_of_the_figure():
-    data = Reader(
-        viz.inspect(rnn.read("hel", functools.partial(rnn.GRU, layers=2, bidirectional=True), 2)).html
-    ).data
+    data = Reader(viz.inspect(rnn.read("hel", functools.partial(rnn.GRU, layers=2, bidirectional=True), 2)).html).data
     view = data["views"][0]
     states = [box for box in view["boxes"] if box["role"] == "state" and box["label"] not in ("h_3^←0", "h_3^←1")]
     assert len(states) == 10

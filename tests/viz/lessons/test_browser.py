@@ -26,8 +26,11 @@ def test_figures_are_as_large_as_the_page_lets_them(opened, lecture):
     page = opened(lecture, width=1280)
     sizes = page.eval_on_selector_all(
         ".shown svg",
-        """all => all.map((svg) => Math.min(...[...svg.querySelectorAll("text")].map((text) =>
-            parseFloat(getComputedStyle(text).fontSize) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)))""",
+        """all => all.map((svg) => {
+            const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+            const sizes = [...svg.querySelectorAll("text")].map((text) => parseFloat(getComputedStyle(text).fontSize));
+            return Math.min(...sizes) * scale;
+        })""",
     )
     assert min(sizes) > 8
     assert sorted(sizes)[len(sizes) // 2] > 10
