@@ -46,9 +46,9 @@ def lesson() -> Lesson:
         TITLE,
         (
             f"The smallest language model of all reads “{TEXT[:-1]}” and should say “{TEXT[1:]}”: after each "
-            "character, the next one. It is a good example, for a reason that one sees only at second sight. The letter l is "
-            "followed by l the first time and by o the second time. A net that looks at the present character alone "
-            "cannot get both right.",
+            "character, the next one. It is a good example, for a reason that one sees only at second sight. The "
+            "letter l is followed by l the first time and by o the second time. A net that looks at the present "
+            "character alone cannot get both right.",
             Shown(
                 drawn(fresh, title=f"Before training: reading “{TEXT[:-1]}”, predicting “{TEXT[1:]}”"),
                 "Beside every loss stands the probability that the net gives to the right character.",

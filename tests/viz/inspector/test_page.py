@@ -263,7 +263,7 @@ def test_what_flows_into_a_node_flows_out(cell):
         unseen += sum("slot" not in use for use in node["out"])
         into = [edge["share"] for edge in node["into"] if "share" in edge]
         out = [use["share"] for use in uses if "share" in use]
-        if into and out:
+        if into:
             checked += 1
             assert sum(out) == pytest.approx(sum(into), rel=1e-2, abs=1e-3 * sum(map(abs, into + out)))
     assert checked > 20

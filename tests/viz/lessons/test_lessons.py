@@ -15,9 +15,10 @@ import pytest
 from viz import lessons
 from viz.cli import main
 from viz.figure import Figure
-from viz.lessons.lesson import Claim, Lesson, Numbers, Shown
+from viz.lessons.lesson import Claim, Lesson, Numbers, Shown, _lowered
 from viz.lessons.sketch import Sketch
-from viz.words import plain
+from viz.scene import Box
+from viz.words import plain, rich
 
 
 @cache
@@ -115,6 +116,11 @@ def test_steps_can_be_counted_from_zero():
     assert [box.id for box in one.scene.boxes] == [box.id for box in zero.scene.boxes]
     assert one.scene.edges[0].mark == zero.scene.edges[0].mark
     assert len(zero.svg) > 1000
+
+
+def test_counting_from_zero_leaves_the_keys_of_a_scene_alone():
+    box = Box("a_1", 0, "k_1", "state", rich("h_1"), "h_1, t = 2, W_12 at 3", lane="lane_1")
+    assert _lowered(box) == Box("a_1", 0, "k_1", "state", rich("h_0"), "h_0, t = 1, W_11 at 2", lane="lane_1")
 
 
 def test_the_sketch_shows_who_reads_and_who_answers():
