@@ -405,6 +405,20 @@ def test_wheel_drag_and_fit_move_the_view(page):
     assert drawing.get_attribute("viewBox") == " ".join(f"{float(x):g}" for x in whole.split())
 
 
+def test_a_very_wide_drawing_begins_where_it_can_be_read(opened, tmp_path):
+    page = opened(viz.inspect(rnn.read("ab" * 20, rnn.RNN, 2), steps=40).save(tmp_path / "x.html"))
+    scale = """() => {
+        const svg = document.querySelector('[data-view="0"] > svg');
+        const box = svg.viewBox.baseVal;
+        return Math.min(svg.clientWidth / box.width, svg.clientHeight / box.height);
+    }"""
+    assert page.evaluate(scale) > 0.6
+    first = box(page, "x_1").bounding_box()
+    assert page.locator("#stage").bounding_box()["x"] < first["x"] < 600
+    page.click("#fit")
+    assert page.evaluate(scale) < 0.3
+
+
 def test_levels_and_themes_change(page, opened, written):
     paper = "getComputedStyle(document.querySelector('[data-view]:not([hidden]) .paper')).fill"
     light_paper = page.evaluate(paper)

@@ -272,6 +272,31 @@ def test_what_flows_into_a_node_flows_out(cell):
     assert len(weight["out"]) == 4
 
 
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM, rnn.GRU])
+def test_shares_of_lags_gates_and_paths_are_those_of_the_flow(cell):
+    """By ways of their own: a lag is the class of paths that cross so many borders between steps."""
+    reading = rnn.read("hello", cell, 3)
+    told = Reader(viz.inspect(reading).html).data["flow"]
+    flow = mg.flow(reading.loss, reading.unrolled.model.parameters["weight_hh_l0"])
+
+    def crosses(edge):
+        times = [node.scope.get("t") for node in (edge.argument, edge.user)]
+        return None not in times and times[0] != times[1]
+
+    lags = flow.classes(crosses)
+    assert [lag["lag"] for lag in told["lags"]] == sorted(lags)
+    for lag in told["lags"]:
+        assert lag["share"] == pytest.approx(lags[lag["lag"]].share, rel=1e-3, abs=1e-12)
+    assert sum(lag["share"] for lag in told["lags"]) == pytest.approx(1, abs=1e-3)
+    named = {gate["name"]: gate for gate in told["gates"]}
+    for name in {"lstm": "ifgo", "gru": "rzn", "rnn": "h"}[cell.__name__.lower()]:
+        nodes = [getattr(step, name) for step in reading.unrolled.steps]
+        assert named[name]["share"] == pytest.approx(flow.through(nodes).share, rel=1e-3, abs=1e-12)
+        assert named[name]["share"] == pytest.approx(1 - flow.avoiding(nodes).share, rel=1e-3, abs=1e-3)
+    for path, found in zip(told["paths"], flow.top(len(told["paths"])).paths, strict=True):
+        assert path["share"] == pytest.approx(found.share, rel=1e-3)
+
+
 def test_paths_that_share_their_names_are_told_apart():
     w = mg.parameter([1.0, 2.0], name="w")
     data = Reader(viz.inspect(mg.sum(mg.tanh(w * 0.1) * w).named("y")).html).data

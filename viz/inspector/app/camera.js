@@ -1,6 +1,6 @@
 // Pan and zoom: the view box of the drawing is the camera.
 
-const camera = { whole: [], box: [] };
+const camera = { whole: [], box: [], begun: [] };
 
 function svg() {
   return document.querySelector(`[data-view="${state.view}"] > svg`);
@@ -13,6 +13,22 @@ function look([x, y, wide, high]) {
 
 function fit() {
   look(camera.whole[state.view]);
+}
+
+// A drawing so wide that nothing could be read of the whole begins at its left end, as large as the boxes allow.
+const LEGIBLE = 0.45;
+function begin() {
+  const { width, height } = svg().getBoundingClientRect();
+  const [x, , wide] = camera.whole[state.view];
+  const spots = view().boxes.map(({ spot }) => spot);
+  const top = Math.min(...spots.map((spot) => spot[1])) - 30;
+  const low = Math.max(...spots.map((spot) => spot[1] + spot[3])) + 60;
+  const scale = Math.min(1, height / (low - top));
+  fit();
+  if (width / wide < LEGIBLE && scale > width / wide) {
+    look([x, view().origin[1] + (top + low) / 2 - height / scale / 2, width / scale, height / scale]);
+  }
+  camera.begun[state.view] = true;
 }
 
 // Pixels a unit of the drawing takes, and the point of the drawing under a point of the screen.

@@ -192,5 +192,8 @@ function glow(group, share, largest) {
 function now() {
   const line = byId("now");
   line.classList.toggle("on", Boolean(lit));
-  line.replaceChildren(...(lit ? [...lit.words.map((part) => part.cloneNode?.(true) ?? part), `: share ${percent(lit.share)}, ${lit.edges.size ? `${lit.edges.size} edge${lit.edges.size === 1 ? "" : "s"} lit` : "in steps that are not shown"}`] : []));
+  if (!lit) return line.replaceChildren();
+  const edges = lit.edges.size ? `${lit.edges.size} edge${lit.edges.size === 1 ? "" : "s"} lit` : "in steps that are not shown";
+  line.replaceChildren(`share ${percent(lit.share)}, ${edges}: `, ...lit.words.map((part) => part.cloneNode?.(true) ?? part));
+  line.title = line.textContent;
 }

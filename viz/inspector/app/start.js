@@ -49,6 +49,7 @@ function show(place) {
   state.view = place;
   document.querySelectorAll("[data-view]").forEach((drawing) => { drawing.hidden = Number(drawing.dataset.view) !== place; });
   for (const button of byId("levels").children) button.setAttribute("aria-pressed", String(Number(button.dataset.level) === place));
+  if (!camera.begun[place]) begin();
   plan();
   redraw();
   mark(-1);
@@ -103,6 +104,7 @@ function start() {
   startTabs();
   startDiagram(byId("stage"));
   startCamera(byId("stage"));
+  begin();
   startDetails();
   startLight();
   startPass();
