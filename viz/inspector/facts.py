@@ -51,6 +51,8 @@ class Facts:
         }
         if node.name is not None:
             found["called"] = clean(node.name[:200])
+        if isinstance(t := node.scope.get("t"), int) and t >= 0:
+            found["t"] = t + 1
         if node.args:
             found["computes"] = rich(formula.computes(node, self.layers))
         if self.run is not None and node in self.run:

@@ -12,7 +12,7 @@ import rnn
 from ..figure import Figure
 from ..words import plural, rich
 from .lesson import Claim, Lesson, Numbers, Shown, drawn
-from .sketch import Shape5, Sketch
+from .sketch import NetShape, Sketch
 
 TITLE = "Unrolling, and the five shapes"
 STEPS = 4
@@ -76,7 +76,7 @@ def lesson() -> Lesson:
 
 def _sketch() -> Sketch:
     shapes = [
-        Shape5(name, steps, tuple(sorted(reads)), tuple(sorted(answers)), use)
+        NetShape(name, steps, tuple(sorted(reads)), tuple(sorted(answers)), use)
         for name, (steps, reads, answers, use) in SHAPES.items()
     ]
     return Sketch(rich("The five shapes"), (), (), (), tuple(shapes))

@@ -20,7 +20,7 @@ NARROWEST = 130.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shape5:
+class NetShape:
     """A shape: its name, how many steps it has, which of them read and answer, and what it is good for."""
 
     name: str
@@ -41,7 +41,7 @@ class Sketch(Chart):
 
     kind: ClassVar[str] = "sketch"
 
-    shapes: tuple[Shape5, ...]
+    shapes: tuple[NetShape, ...]
 
     @property
     def summary(self) -> str:
@@ -66,7 +66,7 @@ class Sketch(Chart):
         return page.close()
 
 
-def _drawn(shape: Shape5, left: float, top: float) -> Iterable[Item]:
+def _drawn(shape: NetShape, left: float, top: float) -> Iterable[Item]:
     start = left + (shape.width - shape.steps * STEP) / 2 + STEP / 2
     up, middle, down = (top + ROW * (row + 0.5) for row in range(3))
     for t in range(shape.steps):

@@ -116,6 +116,21 @@ def test_every_box_has_a_name_for_a_screen_reader(page):
     assert page.locator('svg[role="group"] > title').count() == 2
 
 
+def test_names_for_a_screen_reader_tell_boxes_apart(page, opened, tmp_path):
+    names = page.eval_on_selector_all("[data-view='0'] [data-box]", "all => all.map(one => one.ariaLabel)")
+    named = [name for name in names if not name.startswith("u ⊙ v")]
+    assert len({name for name in names if name.startswith("c_2 = ")}) == 3
+    assert any(name.startswith("c_2 = u + v, state handed on, t = 2, add, 1×4, value norm") for name in names)
+    assert any(name.startswith("c_2 = u + v, branch, t = 2") for name in names)
+    assert any(name.startswith("a_2 = u + b_hh, t = 2, add, 1×16") for name in named)
+    assert any(name.startswith("W_hh, weight, weight_hh_l0, parameter, 16×4") for name in names)
+    both = opened(
+        viz.inspect(rnn.read("hel", functools.partial(rnn.RNN, bidirectional=True), 2)).save(tmp_path / "x.html")
+    )
+    box(both, "h_2^← = tanh(a_2^←), state handed on").click()
+    assert both.inner_text("#details h2 small").strip() == "t = 2"
+
+
 def test_keys_step_through_both_passes(page):
     view = data(page)["views"][0]
     page.keyboard.press("Home")
@@ -202,7 +217,7 @@ def test_closing_a_cell_hides_what_is_inside_and_keeps_its_border(page):
 def test_a_layer_closes_and_opens_at_a_button(opened, tmp_path):
     reading = rnn.read("hel", functools.partial(rnn.RNN, layers=2), 2)
     page = opened(viz.inspect(reading).save(tmp_path / "x.html"))
-    box(page, "a_1 =").click()
+    box(page, "a_1^0 =").click()
     page.click("text=Close its layer (2 cells)")
     assert page.locator("[data-shut]").count() == 2
     assert {page.locator("[data-shut]").nth(place).get_attribute("data-about")[:17] for place in (0, 1)} == {

@@ -68,7 +68,8 @@ let listening = () => {};
 function heading(node, label, t) {
   const named = node.called !== undefined;
   const words = named ? rich(node.name) : node.computes ? [] : [label];
-  return element("h2", {}, ...words, named && node.computes ? " = " : "", ...rich(node.computes), t ? element("small", {}, ` ${t}`) : "");
+  const step = when(node, t);
+  return element("h2", {}, ...words, named && node.computes ? " = " : "", ...rich(node.computes), step ? element("small", {}, ` ${step}`) : "");
 }
 
 function nodeDetails(node) {

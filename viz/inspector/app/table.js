@@ -37,7 +37,7 @@ function tableRow(box) {
   const size = (found) => found && number(found.norm ?? found.first[0]);
   const name = node.called === undefined ? [label] : rich(node.name);
   const cells = [
-    element("button", { type: "button", class: "link", onclick: () => go(box) }, ...name), t.replace("t = ", ""),
+    element("button", { type: "button", class: "link", onclick: () => go(box) }, ...name), when(node, t).replace("t = ", ""),
     nodes.length > 1 ? `${node.op} +${nodes.length - 1}` : node.op, node.shape.join("×") || "1",
     size(node.value) ?? "", size(node.adjoint) ?? "", percent(through(box)), node.site,
   ];
