@@ -239,3 +239,9 @@ def test_states_of_any_name_have_the_colour_of_states():
     styles = {item.part: item.style for item in figure.sheet.items[0].items if getattr(item, "part", "") in states}
     assert set(styles.values()) == {"h"}
     assert plain(figure.scene.title) == "Backpropagation through an HMM, 2 steps"
+
+
+def test_a_graph_without_steps_has_names_without_steps():
+    x = mg.parameter([1.0, 2.0], name="x")
+    titles = [box.title for box in viz.draw(mg.sum(mg.tanh(x).named("A") * x)).scene.boxes]
+    assert any(title.startswith("A = tanh") for title in titles)

@@ -86,7 +86,7 @@ def lesson() -> Lesson:
             "the sizes of the eigenvalues, and for a net without an activation the saying is right. The matrices of "
             "trained nets are seldom normal.",
             Claim(
-                f"The gradient grows although the spectral radius is {radius:g}: at lag {peak} its norm is "
+                f"The gradient grows although no eigenvalue is above {radius:g}: at lag {peak} its norm is "
                 f"{number(10 ** logs[peak], 5)}, the largest singular value.",
                 radius < 1 and peak == 1 and abs(10 ** logs[peak] / stretch - 1) < 1e-12,
             ),

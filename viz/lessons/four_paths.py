@@ -56,8 +56,8 @@ def lesson() -> Lesson:
             "counted twice.",
             Shown(
                 from_zero(ledger(flow, theme="auto")),
-                "The four paths by size, and how they add up to the gradient. Here there is but one number for each "
-                "path, and all have the same sign, so the norms happen to add up too.",
+                "The four paths by size, and how they add up to the gradient (L in this figure is E_3). Here there is "
+                "but one number for each path, and all have the same sign, so the norms happen to add up too.",
             ),
             Numbers(
                 ("the use that made", "factors between", "contribution", "share"),

@@ -238,6 +238,12 @@ def test_stacked_and_bidirectional_nets_can_be_inspected(cell, layers, both):
     assert np.shape(table["share"]) == (2, 2)
 
 
+def test_both_levels_show_the_steps_that_were_asked_for():
+    for steps, shown in ((10, [10, 10]), (None, [6, 4])):
+        data = Reader(viz.inspect(rnn.read("ab" * 5 + "a", rnn.RNN, 2), steps=steps).html).data
+        assert [len({box["t"] for box in view["boxes"] if box["role"] == "input"}) for view in data["views"]] == shown
+
+
 def test_names_are_those_of_the_figure():
     data = Reader(viz.inspect(rnn.read("hel", functools.partial(rnn.GRU, layers=2, bidirectional=True), 2)).html).data
     view = data["views"][0]
