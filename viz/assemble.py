@@ -214,6 +214,8 @@ class Assembly:
 
     def _called(self, group: Group, t: int) -> str:
         named = group.members[-1].name
+        if named and not self.timeline.timed:
+            return plain(name_of(named))
         return plain(self._at(named, t)) if named else plain(group.label)
 
     def _title(self, node: Node, called: str) -> str:

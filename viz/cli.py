@@ -301,7 +301,7 @@ def _lesson(options: argparse.Namespace) -> int:
         raise Refusal(f"there is no lesson {one_line(name)!r}; choose one of {known}, or all")
     target = _target(options.output, "lessons.html" if name == "all" else f"{name}.html", (".html",))
     made = {each: lessons.make(each) for each in (lessons.LESSONS if name == "all" else [name])}
-    written = lessons.page(made).encode("utf-8")
+    written = lessons.page(made, lessons.LESSONS).encode("utf-8")
     stream = sys.stdout
     if target is None:
         sys.stdout.buffer.write(written)

@@ -41,7 +41,6 @@ ROOM = 1.5
 MOST_TELLING = 4
 MOST_DERIVATIVES = 4
 """Most derivatives told in the sentence of a graph without time."""
-NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(slots=True)
@@ -127,7 +126,7 @@ def _kind(kinds: Kinds) -> str:
     """Return what the cells of the graph call themselves, if they agree."""
     labels = {label for cell in kinds.cells for label in cell[0][-1:]}
     name = labels.pop() if len(labels) == 1 else ""
-    return name.upper() if name in ("rnn", "lstm", "gru") else words.one_line(name, 20)
+    return name.upper() if name in ("rnn", "lstm", "gru", "hmm", "crf") else words.one_line(name, 20)
 
 
 def _described(kind: str, kinds: Kinds) -> str:
@@ -270,7 +269,7 @@ def _shown(
 
 def _title(found: Study, count: int) -> Rich:
     kind = found.kind
-    article = "an" if kind in ("RNN", "LSTM") or kind[0] in "aeio" else "a"
+    article = "an" if kind in ("RNN", "LSTM", "HMM") or kind[0] in "aeio" else "a"
     names = found.timeline.phase_names
     if len(names) > 1:
         starts = [*found.timeline.phases.starts[1:], found.timeline.times[-1] + 1]
@@ -297,15 +296,17 @@ def _subtitle(found: Study, level: Level) -> Rich:
         + "Gradient arrows run backward beside the forward edges: "
         + "width is how much arrives, colour what the edge did to it"
     )
-    return (words.Run(parts + "." if len(found.losses) < 2 else f"{parts}. "), *_loss_sum(len(found.losses)))
+    return (words.Run(parts + "." if len(found.losses) < 2 else f"{parts}. "), *_loss_sum(found))
 
 
-def _loss_sum(count: int) -> Rich:
+def _loss_sum(found: Study) -> Rich:
     """Return what the loss is the sum of, in one piece that no line break parts."""
+    count = len(found.losses)
     if count < 2:
         return ()
+    first, last = (found.timeline.step.get(found.losses[place], place % count) + 1 for place in (0, -1))
     between = "+" if count == 2 else "+ … +"
-    said = f"L = L_1 {between} L_{{{count}}}".replace(" ", words.NO_BREAK)
+    said = f"L = L_{{{first}}} {between} L_{{{last}}}".replace(" ", words.NO_BREAK)
     return rich(said)
 
 

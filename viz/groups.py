@@ -130,7 +130,9 @@ class Kinds:
         args, step = self.timeline.args(node), self.timeline.step
         if node.op.name == "slice" and args[0] in self.handed and step.get(args[0]) != step.get(node):
             return True
-        outside = all(arg not in self.timeline.step and arg not in self.timeline.after for arg in args)
+        outside = all(
+            arg.op.name == "constant" or (arg not in self.timeline.step and arg not in self.timeline.after) for arg in args
+        )
         return outside and node.op.name in PLUMBING and not any(arg in self.weight for arg in node.args)
 
 
@@ -183,6 +185,8 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
         given = kinds.is_given(node)
         if node.op.name == "parameter" or (node.op.name == "constant" and not given) or node in kinds.weight:
             continue
+        if _cuts(timeline, node, t):
+            continue
         inside = kinds.inside(node)
         joins = _neighbours(kinds, node, groups, inside or node in kinds.feeds)
         if joins:
@@ -194,7 +198,7 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
         found.append(group)
         groups[node] = group
     for node in reversed(timeline.steps.get(t, [])):
-        if node in kinds.weight and node.args:
+        if (node in kinds.weight and node.args) or _cuts(timeline, node, t):
             user = next((groups[e.user] for e in timeline.users[node] if e.user in groups), None)
             if user is not None:
                 groups[node] = user
@@ -202,6 +206,11 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
     for group in found:
         _finish(kinds, group)
     return found
+
+
+def _cuts(timeline: Timeline, node: Node, t: int) -> bool:
+    """Tell whether `node` cuts the gradient at an edge into step `t`, and is drawn as the bar across it."""
+    return node.op.name == "stop_gradient" and any(timeline.step.get(e.user) == t for e in timeline.users[node])
 
 
 def tangled(groups: list[Group], timeline: Timeline) -> bool:

@@ -31,7 +31,7 @@ _KINDS = {
     "L": "loss",
     "nan": "odd",
 }
-_ROLES = {"input": "x", "parameter": "w", "output": "y", "affine": "y", "loss": "loss"}
+_ROLES = {"input": "x", "parameter": "w", "output": "y", "affine": "y", "loss": "loss", "state": "h"}
 
 
 def ink(picture: Picture) -> Sheet:

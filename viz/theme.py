@@ -135,6 +135,9 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .l2{{fill:none;stroke:$c-rim;stroke-width:2.6;stroke-dasharray:3 2}} .l2 .dot{{stroke:none;fill:$c-rim}}
 .l3{{fill:none;stroke:$w-rim;stroke-width:2.6;stroke-dasharray:12 3 3 3}} .l3 .dot{{stroke:none;fill:$w-rim}}
 .l4{{fill:none;stroke:$quiet;stroke-width:1.8;stroke-dasharray:5 5}} .l4 .dot{{stroke:none;fill:$quiet}}
+.lim{{fill:none;stroke-width:1.1;stroke-dasharray:none}}
+.l0 .lim{{stroke:$g0}} .l1 .lim{{stroke:$g4}} .l2 .lim{{stroke:$c-rim}} .l3 .lim{{stroke:$w-rim}}
+.l4 .lim{{stroke:$quiet}}
 .pale{{fill:#ffffff}} .inked{{fill:#000000}}
 """
 

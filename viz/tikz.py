@@ -6,6 +6,7 @@ other two print as the character; no character of a name can start a command, a 
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
 
@@ -232,9 +233,10 @@ class _Writer:
             wide = getattr(item, "width", None)
             wide = float(found.get("stroke-width", 1)) if wide is None else wide
             options += [f"draw={self.colour(stroke)}", f"line width={wide * self.unit:.4g}bp"]
-            if "stroke-dasharray" in found:
-                on, off = (float(part) * self.unit for part in found["stroke-dasharray"].split())
-                options.append(f"dash pattern=on {on:.4g}bp off {off:.4g}bp")
+            dashes = found.get("stroke-dasharray", "none")
+            if dashes != "none":
+                parts = zip(itertools.cycle(("on", "off")), map(float, dashes.split()), strict=False)
+                options.append("dash pattern=" + " ".join(f"{sign} {part * self.unit:.4g}bp" for sign, part in parts))
         return ",".join(options)
 
     def _word(self, word: Word, chain: tuple[str, ...], offset: Point) -> str:

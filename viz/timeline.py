@@ -227,15 +227,19 @@ class Timeline:
                     entries[self.key[user], slot] |= {at: arg, t - 1: arg}  # past what is made between two phases
         self._add_given(entries)
         lanes: list[LaneNodes] = []
-        known: dict[Node, LaneNodes] = {}
+        known: dict[Node | str, LaneNodes] = {}
         for entry, nodes in entries.items():
-            lane = next((known[node] for node in nodes.values() if node in known), None)
+            # A step may take up the state in a way of its own (cut off from the past, say): it is the same state.
+            named = (node for t, node in nodes.items() if node in self.key and (t >= 0 or node.name is not None))
+            ways: list[Node | str] = [*nodes.values(), *(self.key[node] for node in named)]
+            lane = next((known[way] for way in ways if way in known), None)
             if lane is None:
                 lane = LaneNodes("", reverse=entry in back)
                 lanes.append(lane)
             for t, node in nodes.items():
                 lane.nodes.setdefault(t, node)
-                known.setdefault(node, lane)
+            for way in ways:
+                known.setdefault(way, lane)
         for lane in lanes:
             self._finish(lane)
         lanes = _joined(lanes)

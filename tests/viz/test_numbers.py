@@ -205,3 +205,57 @@ def test_a_stopped_gradient_is_cut_not_zero():
     assert [edge.target.split("@")[0] for edge in scene.edges if edge.mark and edge.mark.state == "cut"] == [
         ".net/stop_gradient"
     ]
+
+
+def cut_every(steps, chunk):
+    """The losses of a plain net whose state is cut from its past at every border of a chunk."""
+    model = rnn.RNN(2, 3, rng=0)
+    with mg.scope("rnn", layer=0, t=-1):
+        h = mg.constant(np.zeros((1, 3))).named("h")
+    losses = []
+    for t in range(steps):
+        with mg.scope(t=t):
+            x = mg.constant(np.ones((steps, 1, 2)))[t].named("x")
+        with mg.scope("rnn", layer=0, t=t):
+            h = model.step(x, {"h": mg.stop_gradient(h) if t and t % chunk == 0 else h}, model.weights(0))["h"]
+        with mg.scope("readout", t=t):
+            losses.append(rnn.mse(h, np.zeros((1, 3))).named("L"))
+    return losses
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_a_state_that_is_cut_from_its_past_stays_one_lane(chunk):
+    figure = viz.draw(mg.ops.add_n(*cut_every(5, chunk)))
+    scene = figure.scene
+    assert [box.id for box in scene.boxes if box.role == "state"] == [f".rnn/l0/h.state@{t}" for t in range(-1, 5)]
+    cut = [edge for edge in scene.edges if edge.mark and edge.mark.state == "cut"]
+    assert [(edge.source, edge.target) for edge in cut] == [
+        (f".rnn/l0/h.state@{t - 1}", f".rnn/l0/a@{t}") for t in range(1, 5) if t % chunk == 0
+    ]
+    assert figure.picture.body.frames, "the step with the cut is laid out like the others"
+
+
+def test_the_sum_of_the_losses_names_their_steps():
+    losses = cut_every(4, 9)
+    assert "L = L_1 + … + L_4" in plain(viz.draw(mg.ops.add_n(*losses)).scene.subtitle).replace("\u00a0", " ")
+    assert "L = L_3 + L_4" in plain(viz.draw(mg.ops.add_n(*losses[2:])).scene.subtitle).replace("\u00a0", " ")
+
+
+def test_states_of_any_name_have_the_colour_of_states():
+    with mg.scope("hmm", t=-1):
+        alpha = mg.constant([0.1, 0.2]).named("alpha")
+    weight = mg.parameter(np.eye(2), name="W")
+    for t in range(2):
+        with mg.scope("hmm", t=t):
+            alpha = mg.tanh(alpha @ weight).named("alpha")
+    figure = viz.draw(mg.sum(alpha))
+    states = [box.id for box in figure.scene.boxes if box.role == "state"]
+    styles = {item.part: item.style for item in figure.sheet.items[0].items if getattr(item, "part", "") in states}
+    assert set(styles.values()) == {"h"}
+    assert plain(figure.scene.title) == "Backpropagation through an HMM, 2 steps"
+
+
+def test_a_graph_without_steps_has_names_without_steps():
+    x = mg.parameter([1.0, 2.0], name="x")
+    titles = [box.title for box in viz.draw(mg.sum(mg.tanh(x).named("A") * x)).scene.boxes]
+    assert any(title.startswith("A = tanh") for title in titles)

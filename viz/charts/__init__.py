@@ -78,25 +78,31 @@ def lines(
     sentence: str = "",
     powers: bool = False,
     dots: Iterable[str] = (),
+    limits: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    limit: str = "limit",
     theme: str = "light",
 ) -> Figure:
     """Draw up to five curves, each a list of points, over one axis; what is not finite is left out.
 
     Where `powers`, heights are powers of ten: give their logarithms. The curves named in `dots` are marked point by
-    point. Raises ValueError for no curve, too many, or one without a finite point.
+    point. `limits` gives a curve, by name, a thin line in its colour, which the legend calls `limit`. Raises
+    ValueError for no curve, too many, one without a finite point, or a limit for a curve that is not there.
 
     >>> from viz import charts
     >>> charts.lines("squares", {"x^2": [(x, x * x) for x in range(5)]}, across="x", up="height")
     <Figure lines: 1 curve>
     """
-    return Figure(_lines.scene(title, curves, across, up, sentence, powers, dots), theme)
+    return Figure(_lines.scene(title, curves, across, up, sentence, powers, dots, limits, limit), theme)
 
 
-def compare(figures: Mapping[str, Figure] | Sequence[Figure], *, theme: str = "light") -> Figure:
+def compare(
+    figures: Mapping[str, Figure] | Sequence[Figure], *, columns: int | None = None, theme: str = "light"
+) -> Figure:
     """Show figures of one kind side by side on one scale: RNN | LSTM | GRU, or before | after training.
 
-    `figures` are given with their names, or as a list, and are then numbered. Raises ValueError for fewer than two
-    figures, or figures of different kinds.
+    `figures` are given with their names, or as a list, and are then numbered. They stand in so many `columns`, by
+    default as many as fill a slide best. Raises ValueError for fewer than two figures, figures of different kinds, or
+    a number of columns that they cannot fill.
 
     >>> import rnn, viz
     >>> viz.compare({cell.__name__: viz.draw(rnn.read("hello", cell)) for cell in (rnn.RNN, rnn.LSTM)})
@@ -104,4 +110,4 @@ def compare(figures: Mapping[str, Figure] | Sequence[Figure], *, theme: str = "l
     """
     if not isinstance(figures, Mapping):
         figures = {str(place): figure for place, figure in enumerate(figures, start=1)}
-    return Figure(_compare.scene({str(name): figure.scene for name, figure in figures.items()}), theme)
+    return Figure(_compare.scene({str(name): figure.scene for name, figure in figures.items()}, columns), theme)

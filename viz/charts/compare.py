@@ -29,12 +29,13 @@ HEADING = 24.0
 
 @dataclass(frozen=True, slots=True)
 class Comparison(Chart):
-    """Scenes of one kind, on one scale, each under its name."""
+    """Scenes of one kind, on one scale, each under its name, in so many `columns` (0: as many as fill a slide best)."""
 
     kind: ClassVar[str] = "comparison"
 
     names: tuple[str, ...]
     parts: tuple[Scene | Chart, ...]
+    columns: int = 0
 
     @property
     def summary(self) -> str:
@@ -42,9 +43,9 @@ class Comparison(Chart):
         return plural(len(self.parts), "figure")
 
     def sheet(self, wide: float = 0.0) -> Sheet:
-        """Return the scenes as ink, in as many columns as fill a slide best."""
+        """Return the scenes as ink."""
         sheets = [ink(arrange(part)) if isinstance(part, Scene) else part.sheet(NARROW) for part in self.parts]
-        columns = _columns(sheets)
+        columns = self.columns or _columns(sheets)
         across = max(sheet.width for sheet in sheets)
         size = HEADING * max(1.0, across * columns / 1600)
         items: list[Item] = []
@@ -73,8 +74,10 @@ def _columns(sheets: Sequence[Sheet]) -> int:
     return max(range(1, len(sheets) + 1), key=lambda columns: (size(columns), columns))
 
 
-def scene(scenes: Mapping[str, Scene | Chart]) -> Comparison:
+def scene(scenes: Mapping[str, Scene | Chart], columns: int | None = None) -> Comparison:
     """Return `scenes` on one scale; raises ValueError if they are not of one kind, or fewer than two."""
+    if columns is not None and not 1 <= columns <= len(scenes):
+        raise ValueError(f"compare: expects 1 to {len(scenes)} columns for as many figures, got {columns}")
     kinds = {"lanes" if isinstance(part, Scene) else part.kind for part in scenes.values()}
     if len(scenes) < 2 or len(kinds) > 1 or kinds & {"comparison"}:
         got = " and ".join(sorted(kinds)) or "none"
@@ -82,7 +85,7 @@ def scene(scenes: Mapping[str, Scene | Chart]) -> Comparison:
     parts = _shared(list(scenes.values()))
     names = tuple(scenes)
     title = (Run(one_line("Compared on one scale: " + " | ".join(names), 120)),)
-    return Comparison(title, (), (), (), names, tuple(parts))
+    return Comparison(title, (), (), (), names, tuple(parts), columns or 0)
 
 
 def _shared(parts: list[Any]) -> list[Any]:

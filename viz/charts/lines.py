@@ -22,16 +22,20 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One curve, or, where `dots`, places marked one by one."""
+    """One curve, or, where `dots`, places marked one by one; `limit` is a thin line of the same colour."""
 
     name: Rich
     points: Points
     dots: bool = False
+    limit: Points = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Lines(Chart):
-    """Curves on the axes `across` and `up`; where `powers`, heights are powers of ten. `spans` are the axes' ends."""
+    """Curves on the axes `across` and `up`; where `powers`, heights are powers of ten. `spans` are the axes' ends.
+
+    `limit` says what the thin lines are.
+    """
 
     kind: ClassVar[str] = "lines"
 
@@ -40,6 +44,7 @@ class Lines(Chart):
     up: Rich
     powers: bool
     spans: tuple[tuple[float, float], tuple[float, float]]
+    limit: Rich = ()
 
     @property
     def summary(self) -> str:
@@ -59,21 +64,39 @@ def scene(
     sentence: str = "",
     powers: bool = False,
     dots: Iterable[str] = (),
+    limits: Mapping[str, Sequence[tuple[float, float]]] | None = None,
+    limit: str = "limit",
 ) -> Lines:
     """Return what the chart shows; raises ValueError for no curve, too many, or one without a finite point."""
     if not 0 < len(curves) <= STYLES:
         raise ValueError(f"lines: expects 1 to {STYLES} curves, got {len(curves)}")
-    marked = set(dots)
+    marked, limits = set(dots), limits or {}
+    if unknown := [name for name in limits if name not in curves]:
+        raise ValueError(f"lines: a limit for {unknown[0]!r}, which is not among the curves")
     shown = []
     for name, points in curves.items():
-        finite = tuple((float(x), float(y)) for x, y in points if math.isfinite(x) and math.isfinite(y))
+        finite = _finite(points)
         if not finite:
             raise ValueError(f"lines: the curve {name!r} has no finite point")
-        shown.append(Curve(rich(name), finite, name in marked))
-    spans = tuple(_span([point[side] for curve in shown for point in curve.points]) for side in (0, 1))
+        shown.append(Curve(rich(name), finite, name in marked, _finite(limits.get(name, ()))))
+    places = [point for curve in shown for point in (*curve.points, *curve.limit)]
+    spans = tuple(_span([place[side] for place in places]) for side in (0, 1))
     return Lines(
-        rich(title), (), rich(sentence), (), tuple(shown), rich(across), rich(up), powers, (spans[0], spans[1])
+        rich(title),
+        (),
+        rich(sentence),
+        (),
+        tuple(shown),
+        rich(across),
+        rich(up),
+        powers,
+        (spans[0], spans[1]),
+        rich(limit) if limits else (),
     )
+
+
+def _finite(points: Iterable[tuple[float, float]]) -> Points:
+    return tuple((float(x), float(y)) for x, y in points if math.isfinite(x) and math.isfinite(y))
 
 
 def _span(values: Sequence[float]) -> tuple[float, float]:
@@ -116,13 +139,16 @@ def _lay(chart: Lines, wide: float) -> Sheet:
     for value in marks(x0, x1, 10):
         x = at(value, y0)[0]
         page.add(axis(x, bottom, x, bottom + 5))
-        page.word(f"{value:g}", x, bottom + 5 + 1.2 * SIZE, "middle", "quiet")
+        page.word(f"{value:g}".replace("-", "−"), x, bottom + 5 + 1.2 * SIZE, "middle", "quiet")
     page.add(axis(left, bottom, right, bottom))
     page.word(chart.across, (left + right) / 2, bottom + 5 + 2.7 * SIZE, "middle", "quiet")
     for place, curve in enumerate(chart.curves):
+        if curve.limit:
+            page.add(Group((line("lim", [at(x, y) for x, y in curve.limit]),), f"l{place}"))
         page.add(_drawn(curve, place, [at(x, y) for x, y in curve.points]))
     page.y = bottom + 5 + 2.9 * SIZE
-    page.legend([(_sample(curve, place), 34.0, curve.name) for place, curve in enumerate(chart.curves)])
+    samples = [(_sample(curve, place), 34.0, curve.name) for place, curve in enumerate(chart.curves)]
+    page.legend([*samples, *([(line("rim", ((0.0, 0.0), (34.0, 0.0))), 34.0, chart.limit)] if chart.limit else [])])
     return page.close()
 
 
@@ -138,5 +164,5 @@ def _sample(curve: Curve, place: int) -> Group | Shape:
 
 def _level(value: float, powers: bool) -> Rich:
     if not powers:
-        return (Run(f"{value:g}"),)
+        return (Run(f"{value:g}".replace("-", "−")),)
     return (Run("10"), Run(f"{value:.0f}".replace("-", "−"), "sup")) if value else (Run("1"),)

@@ -11,7 +11,7 @@ import minigrad as mg
 from minigrad import GradientError
 from minigrad.paths import Flow
 
-from ..drawing import Level, Study, Subject, figure_of, study
+from ..drawing import WHOLE, Level, Study, Subject, figure_of, study
 from ..figure import Figure
 from ..scene import Scene
 from ..svg import render
@@ -61,11 +61,13 @@ def page(figure: Figure) -> str:
         return document.html(title, about, [drawing], {"title": title, "theme": figure.theme, "views": [_NOTHING]})
     behind = figure.behind
     assert behind is not None
-    flow = behind.flow or _flow(behind.study)
-    found = None if flow is None else light.light(behind.study, flow)
+    seen = behind.study
+    flow = behind.flow or _flow(seen)
+    found = None if flow is None else light.light(seen, flow)
     numbers = {node: place for place, node in enumerate(dict.fromkeys(n for v in shown for n in v.nodes()))}
     shares = {} if flow is None else flow.edge_shares
-    facts = Facts(behind.study.run, behind.study.sweep, shares, behind.study.timeline.users, behind.sites)
+    layers = light.several(seen.kinds)
+    facts = Facts(seen.run, seen.sweep, shares, seen.timeline.users, behind.sites, layers)
     scene = shown[0].scene
     data: dict[str, Any] = {
         "title": rich(scene.title),
@@ -86,12 +88,14 @@ _NOTHING: dict[str, Any] = {
 
 
 def _views(figure: Figure) -> list[views.View]:
-    """Return `figure` and the other level of detail, where it has one."""
+    """Return `figure` and the other level of detail, where it has one, with as many steps if more were asked for."""
     first = views.view(figure)
     if first is None or figure.behind is None:
         return []
     other: Level = "op" if first.scene.level == "cell" else "cell"
-    second = views.view(figure_of(figure.behind.study, other, figure.theme, sites=figure.behind.sites))
+    shown = sum(column.kind == "step" for column in first.scene.columns)
+    asked = shown if shown > WHOLE[first.scene.level] else None
+    second = views.view(figure_of(figure.behind.study, other, figure.theme, asked, sites=figure.behind.sites))
     different = second is not None and isinstance(second.scene, Scene) and second.scene.level != first.scene.level
     return [first, second] if second is not None and different else [first]
 

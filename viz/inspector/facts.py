@@ -33,6 +33,7 @@ class Facts:
     shares: Mapping[Edge, float]
     users: Mapping[Node, list[Edge]]
     sites: bool = True
+    layers: bool = False
 
     def of(self, nodes: Mapping[Node, int]) -> list[Json]:
         """Return the facts of `nodes`, in the order of their numbers."""
@@ -41,7 +42,7 @@ class Facts:
 
     def _node(self, node: Node, numbers: Mapping[Node, int], room: int) -> Json:
         found: dict[str, Json] = {
-            "name": rich(formula.name(node)),
+            "name": rich(formula.name(node, self.layers)),
             "op": node.op.name,
             "shape": list(node.shape),
             "dtype": str(node.dtype),
@@ -50,18 +51,30 @@ class Facts:
         }
         if node.name is not None:
             found["called"] = clean(node.name[:200])
+        if isinstance(t := node.scope.get("t"), int) and t >= 0:
+            found["t"] = t + 1
         if node.args:
-            found["computes"] = rich(formula.computes(node))
+            found["computes"] = rich(formula.computes(node, self.layers))
         if self.run is not None and node in self.run:
             found["value"] = numbers_of(self.run[node], room)
         if self.sweep is not None and node in self.sweep.adjoints:
             found["adjoint"] = numbers_of(self.sweep.adjoints[node], room)
-        names = formula.argument_names(node)
+        names = formula.argument_names(node, self.layers)
         found["into"] = [self._edge(Edge(node, slot), names, numbers) for slot in range(len(node.args))]
-        found["out"] = [
-            {"node": numbers[use.user], "slot": use.slot} for use in self.users.get(node, ()) if use.user in numbers
-        ]
+        found["out"] = [self._use(use, numbers) for use in self.users.get(node, ())]
         return found
+
+    def _use(self, use: Edge, numbers: Mapping[Node, int]) -> Json:
+        """Return a use by the number of its user, whose own facts tell the rest; or the rest, if that is not shown."""
+        if use.user in numbers:
+            return {"node": numbers[use.user], "slot": use.slot}
+        return {"label": rich(formula.name(use.user, self.layers)), **self._flow(use)}
+
+    def _flow(self, use: Edge) -> dict[str, Json]:
+        """Return the size of what comes back over a use, and its share."""
+        sent = None if self.sweep is None else self.sweep.sent.get(use)
+        found = {} if sent is None else {"norm": digits(norm(sent))}
+        return found | ({"share": digits(self.shares[use])} if use in self.shares else {})
 
     def _edge(self, edge: Edge, names: formula.Names, numbers: Mapping[Node, int]) -> Json:
         node, slot = edge
@@ -69,16 +82,12 @@ class Facts:
         found: dict[str, Json] = {"label": rich(names[arg]), "op": arg.op.name}
         if arg in numbers:
             found["node"] = numbers[arg]
-        sent = None if self.sweep is None else self.sweep.sent.get(edge)
-        if sent is None:
-            return found
-        found["local"] = rich(formula.local(node, slot))
-        above = (words.Run("∂L/∂"), *formula.name(node))
-        found["sends"] = rich(formula.sends(node, slot, above))
-        found["norm"] = digits(norm(sent))
-        if edge in self.shares:
-            found["share"] = digits(self.shares[edge])
-        return found
+        flow = self._flow(edge)
+        if "norm" in flow:
+            found["local"] = rich(formula.local(node, slot, self.layers))
+            above = (words.Run("∂L/∂"), *formula.name(node, self.layers))
+            found["sends"] = rich(formula.sends(node, slot, above, self.layers))
+        return found | flow
 
 
 def rich(text: Rich) -> Json:

@@ -37,59 +37,67 @@ Names = Mapping[Node, Rich]
 Piece = tuple[Rich, int]
 
 
-def name(node: Node) -> Rich:
-    """Return the name of `node` with its step as a subscript, or its op's name.
+def name(node: Node, layers: bool = False, *, step: bool = True) -> Rich:
+    """Return the name of `node` as figures set it, or its op's name.
+
+    The `step` stands below it, counted from 1 (an initial state has 0); above it an arrow if the net reads from right
+    to left, and the layer if `layers` asks for it.
 
     >>> import minigrad as mg
     >>> from viz.words import plain
-    >>> with mg.scope(t=2):
+    >>> with mg.scope(t=2, layer=1):
     ...     h = mg.tanh(mg.input(())).named("h")
-    >>> plain(name(h))
-    'h_3'
+    >>> plain(name(h)), plain(name(h, layers=True))
+    ('h_3', 'h_3^1')
     """
     if node.name is None:
         return (Run(node.op.name),)
-    t = node.scope.get("t")
-    label = name_of(node.name)
-    return (*label, Run(str(t + 1), "sub")) if isinstance(t, int) and t >= 0 and len(label) == 1 else label
+    t, layer = node.scope.get("t"), node.scope.get("layer")
+    label = name_of(node.name, layers=layers)
+    if not isinstance(t, int) or len(label) != 1:
+        return label
+    back = node.scope.get("direction") == "reverse"
+    above = ("←" if back else "") + (str(layer) if layers and isinstance(layer, int) else "")
+    below = (Run(str(t + 1), "sub"),) if step and not (t < 0 and back) else ()
+    return (*label, *below, *((Run(above, "sup"),) if above else ()))
 
 
-def argument_names(node: Node) -> Names:
+def argument_names(node: Node, layers: bool = False) -> Names:
     """Return what the arguments of `node` are called beside each other: their names, or u, v, w ..."""
     letters = iter("uvwpqrs")
     names: dict[Node, Rich] = {}
     for arg in node.args:
         if arg not in names:
-            names[arg] = _constant(arg) or _given_name(arg) or (Run(next(letters, "…")),)
+            names[arg] = _constant(arg) or _given_name(arg, layers) or (Run(next(letters, "…")),)
     return names
 
 
-def _given_name(node: Node) -> Rich:
+def _given_name(node: Node, layers: bool) -> Rich:
     """Return the name of `node`, or of what it is the transpose of."""
     if node.name is not None:
-        return name(node)
+        return name(node, layers)
     if node.op.name == "transpose" and node.args[0].name is not None:
-        return (*name(node.args[0]), Run("T", "sup"))
+        return (*name(node.args[0], layers), Run("T", "sup"))
     return ()
 
 
-def computes(node: Node) -> Rich:
+def computes(node: Node, layers: bool = False) -> Rich:
     """Return what `node` computes from its arguments: `f_2 ⊙ c_1`."""
-    names = argument_names(node)
+    names = argument_names(node, layers)
     return _cut(_apply(node, [(names[arg], ATOM) for arg in node.args])[0])
 
 
-def local(node: Node, slot: int) -> Rich:
+def local(node: Node, slot: int, layers: bool = False) -> Rich:
     """Return the local derivative of `node` in argument `slot`, or nothing where it is not one factor an element."""
     if not isinstance(node.op, Elementwise):
         return ()
     partial = node.op.partial(slot, node, node.args)
     if partial is None or isinstance(partial, (int, float)):
         return () if partial is None else (Run(_plain(float(partial))),)
-    return _written(partial, node)
+    return _written(partial, node, layers)
 
 
-def sends(node: Node, slot: int, adjoint: Rich) -> Rich:
+def sends(node: Node, slot: int, adjoint: Rich, layers: bool = False) -> Rich:
     """Return what argument `slot` receives from `node`, written with the adjoint of `node`; nothing if nothing."""
     cotangent = mg.input(node.shape, dtype=node.dtype)
     with warnings.catch_warnings():
@@ -98,12 +106,12 @@ def sends(node: Node, slot: int, adjoint: Rich) -> Rich:
             term = pull_edge(node, slot, cotangent, node, node.args)
         except (GradientError, NotImplementedError):
             return ()
-    return () if term is None else _written(term, node, {cotangent: adjoint})
+    return () if term is None else _written(term, node, layers, {cotangent: adjoint})
 
 
-def _written(expression: Node, user: Node, given: Names | None = None) -> Rich:
+def _written(expression: Node, user: Node, layers: bool, given: Names | None = None) -> Rich:
     """Return `expression` as text, in terms of `user` and its arguments."""
-    known: dict[Node, Rich] = {**argument_names(user), user: name(user), **(given or {})}
+    known: dict[Node, Rich] = {**argument_names(user, layers), user: name(user, layers), **(given or {})}
     stack, seen = [expression], {expression}
     for part in stack:
         for arg in () if part in known else part.args:
@@ -115,7 +123,7 @@ def _written(expression: Node, user: Node, given: Names | None = None) -> Rich:
         if part in known:
             text[part] = (known[part], ATOM)
         elif not part.args:
-            text[part] = (_constant(part) or name(part), ATOM)
+            text[part] = (_constant(part) or name(part, layers), ATOM)
         else:
             text[part] = _apply(part, [text[arg] for arg in part.args])
             if sum(len(run.text) for run in text[part][0]) > 4 * LONGEST:

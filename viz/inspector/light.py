@@ -20,8 +20,9 @@ from minigrad.paths import Cotangents, Flow, Paths, Polynomials, Ranking, Rows, 
 from rnn.table import Table
 
 from ..drawing import Study
-from ..labels import name_of, weight_name
-from ..words import plural
+from ..groups import Kinds
+from ..labels import name_of, symbol
+from ..words import Rich, Run, plain, plural
 from . import formula
 from .facts import digits, rich
 
@@ -47,12 +48,16 @@ class Light:
         table: the (t, k) table, or None where the uses of the source belong to no steps.
         cells: use -> {(t, k): share}, for every (t, k) with a path over this use; empty for long sequences.
         ranking: the largest paths.
+        layers: whether the net has more than one, so that names say which.
+        long: whether there are too many steps for a table.
     """
 
     flow: Flow
     ranking: Ranking
     table: Table | None = None
     cells: dict[Edge, Cells] = field(default_factory=dict)
+    layers: bool = False
+    long: bool = False
 
     @property
     def source(self) -> Node:
@@ -60,12 +65,16 @@ class Light:
         return self.flow.sources[0]
 
     def gates(self) -> dict[str, list[Node]]:
-        """Return the named nodes of the steps that lie on a path, those of one name together."""
+        """Return the named nodes of the steps that lie on a path, those of one name, layer and direction together."""
         groups: dict[str, list[Node]] = {}
         for node in self.flow.paths.nodes:
             if node.name is not None and node.args and isinstance(node.scope.get("t"), int):
-                groups.setdefault(node.name, []).append(node)
+                groups.setdefault(plain(self.called(node)), []).append(node)
         return groups
+
+    def called(self, node: Node) -> Rich:
+        """Return the name of `node` without its step."""
+        return formula.name(node, self.layers, step=False)
 
     def met(self, groups: Sequence[Sequence[Node]]) -> dict[Edge, int]:
         """Return for every use on a path the bits of the groups that some path over this use meets.
@@ -83,11 +92,11 @@ class Light:
 
 def light(study: Study, flow: Flow) -> Light:
     """Return what can be lit of `flow` over the graph of `study`."""
-    found = Light(flow, flow.top(LISTED, budget=BUDGET))
+    steps = study.timeline.times[-1] + 1 if study.timeline.timed else 1
+    found = Light(flow, flow.top(LISTED, budget=BUDGET), layers=several(study.kinds), long=steps > TABLED)
     losses = study.losses if study.loss is flow.y else [flow.y]
-    steps = len([t for t in study.timeline.steps if t >= 0 and t != study.timeline.end])
     assert study.run is not None
-    if steps > TABLED:
+    if found.long:
         return found
     known = study.run if flow.y in study.run else None
     try:
@@ -98,6 +107,11 @@ def light(study: Study, flow: Flow) -> Light:
         with np.errstate(all="ignore"):
             found.cells = _cells(found.table, study.run.values)
     return found
+
+
+def several(kinds: Kinds) -> bool:
+    """Tell whether a net has more than one layer, so that its names have to say which."""
+    return len({cell[1] for cell in kinds.cells}) > 1
 
 
 def _reached(paths: Paths, own: Mapping[Node, int], *, forward: bool = False) -> dict[Node, int]:
@@ -182,7 +196,11 @@ class _Recording:
 
 def tell(found: Light) -> Json:
     """Return the table, the lags, the gates and the paths that the panel lists."""
-    shown: dict[str, Json] = {"source": rich(weight_name(found.source, found.flow.y, found.source.op.name))}
+    source = found.source
+    shown: dict[str, Json] = {
+        "source": rich(name_of(source.name or source.op.name, layers=found.layers)),
+        "long": found.long,
+    }
     if found.table is not None:
         shown["table"] = {
             "norm": [[digits(float(entry)) for entry in row] for row in found.table.norm],
@@ -195,20 +213,32 @@ def tell(found: Light) -> Json:
             for lag, part in found.table.by_lag().items()
         ]
     shown["gates"] = [
-        {"name": rich(name_of(name)), "steps": plural(len(nodes), "step"), **_part(found.flow, nodes)}
-        for name, nodes in found.gates().items()
+        {"name": rich(found.called(nodes[0])), "steps": plural(len(nodes), "step"), **_part(found.flow, nodes)}
+        for nodes in found.gates().values()
         if len(nodes) <= TABLED
     ]
     shown["paths"] = [
         {
-            "words": [rich(formula.name(node)) for node in path.nodes if node.name is not None],
+            "words": words,
             "length": len(path.edges),
             "share": digits(path.share),
             "norm": digits(path.norm),
         }
-        for path in found.ranking.paths
+        for path, words in zip(found.ranking.paths, _ways(found), strict=True)
     ]
     shown["all"] = _counted(found.flow.count())
+    return shown
+
+
+def _ways(found: Light) -> list[list[Json]]:
+    """Return the named nodes along each of the largest paths; all nodes where these alone do not tell two apart."""
+    paths = found.ranking.paths
+    named = [[formula.name(node, found.layers) for node in path.nodes if node.name is not None] for path in paths]
+    shown = []
+    for path, words in zip(paths, named, strict=True):
+        if named.count(words) > 1:
+            words = [formula.name(node, found.layers) if node.name else (Run(symbol(node)),) for node in path.nodes]
+        shown.append([rich(word) for word in words])
     return shown
 
 

@@ -66,11 +66,11 @@ class View:
 
 
 def view(figure: Figure) -> View | None:
-    """Return `figure` with what is behind it, if anything is."""
+    """Return `figure` with what is behind it, if anything is: of its scene, what the layout had a place for."""
     behind = figure.behind
     if behind is None or not isinstance(figure.scene, Scene):
         return None
-    return View(figure, figure.scene, behind.members, behind.uses, behind.study)
+    return View(figure, figure.picture.scene, behind.members, behind.uses, behind.study)
 
 
 def tell(shown: View, numbers: Mapping[Node, int], found: Light | None) -> Json:
@@ -227,7 +227,7 @@ def _cells(shown: View, owner: Mapping[str, int], spots: Mapping[str, Spot]) -> 
                 "t": plain(shown.scene.columns[cell.column].header),
                 "spot": corners(spot),
                 "framed": cell.id in frames,
-                "steps": len([t for t in timeline.steps if t >= 0 and t != timeline.end]),
+                "steps": len(timeline.times),
                 "operations": len(nodes),
             }
         )

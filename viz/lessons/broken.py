@@ -15,7 +15,7 @@ from ..words import number, plural
 from .lesson import Claim, Formula, Lesson, Numbers, Shown, drawn
 
 TITLE = "Find the broken gradient"
-SIGNS = {"start": "π", "transition": "T", "emission": "E"}
+SIGNS = {"start": "π", "transition": "A", "emission": "B"}
 STATES, SYMBOLS, STEPS = 3, 4, 6
 
 Params = Mapping[str, np.ndarray]
@@ -29,78 +29,88 @@ def lesson() -> Lesson:
     seen = generator.integers(0, SYMBOLS, STEPS)
     sound, broken = (_log_z(seen, scores, cut) for cut in (False, True))
     values = [float(losses[-1].eval()) for losses, _ in (sound, broken)]
-    passes = {"sound": sound, "broken": broken}
+    passes = {"program 1": sound, "program 2": broken}
     counts = {name: _gradients(losses[-1], nodes) for name, (losses, nodes) in passes.items()}
     known = _enumerated(seen, scores)
     apart = {
         name: max(float(np.max(np.abs(found[key] - known[key]))) for key in known) for name, found in counts.items()
     }
-    verdict = {"sound": _checked(seen, scores, cut=False), "broken": _checked(seen, scores, cut=True)}
+    verdict = {"program 1": _checked(seen, scores, cut=False), "program 2": _checked(seen, scores, cut=True)}
     right = {"start": 1, "transition": STEPS - 1, "emission": STEPS}
     rows = tuple(
-        (key, str(right[key]), *(number(float(counts[name][key].sum()), 4) for name in counts)) for key in right
+        (f"{key} scores", str(right[key]), *(number(float(counts[name][key].sum()), 4) for name in counts))
+        for key in right
     )
     ways = {name: mg.flow(losses[-1], nodes["emission"]).count() for name, (losses, nodes) in passes.items()}
     return Lesson(
         TITLE,
         (
-            "Here is a backward pass with a fault. It runs without an error and its numbers look like numbers. The "
-            "fault "
-            "is a common one: a state was detached, so no gradient crosses from one step to the next. How does one "
-            "find "
-            "out?",
-            "The example is a hidden Markov model, because there one knows what the gradient has to be. The forward "
-            "algorithm sums over all sequences of hidden states, step by step, in logarithms, with scores π for the "
-            "start, "
-            "T for the transitions and E for the emissions:",
-            Formula("α_t(j) = log Σ_i exp(α_{t−1}(i) + T_{ij}) + E_j(x_t),    log Z = log Σ_j exp α_T(j)"),
-            f"It has {STATES} states and sees {plural(STEPS, 'symbol')}. The gradient of log Z in the scores is the "
-            "expected number of times each start, transition and emission was used (Eisner 2016), so its sums are "
-            "known "
-            f"without any derivative: one start, {STEPS - 1} transitions, {STEPS} emissions.",
+            "A backward pass can be wrong without any error: it runs, and its numbers look like numbers. Here are two "
+            "programs that compute the gradient of the same model. Their forward passes agree to the last digit. One "
+            "of the gradients is wrong. Which one, and what is wrong with it?",
+            "The model is a hidden Markov model. It has hidden states, each of which emits a symbol, and scores: π for "
+            "the state in which it starts, A for the transitions from state to state, and B for the symbols that the "
+            "states emit. The forward algorithm sums over all sequences of hidden states, step by step, in logarithms:",
+            Formula(
+                r"α_t(j) = log \sum{i}{} exp(α_{t−1}(i) + A_{ij}) + B_j(x_t)   and   log Z = log \sum{j}{} exp α_T(j)"
+            ),
+            f"There are {STATES} states and {plural(STEPS, 'symbol')} were seen. The two programs give this gradient "
+            "of log Z in the transition scores:",
+            Formula("   ".join(f"{name}:  {_matrix(counts[name]['transition'])}" for name in counts)),
+            "Both look plausible. There are three ways to find the fault. The first is to know a sum. The gradient of "
+            "log Z in the scores is the expected number of times each start, transition and emission was used (Eisner "
+            f"2016). Whatever the scores are, there was one start, there were {STEPS - 1} transitions and {STEPS} "
+            "emissions:",
+            Numbers(("sum of the gradient in", "must be", *counts), rows),
+            f"The second is to count paths in the graph. From log Z back to the emission scores there are "
+            f"{ways['program 1']} ways in the first program, one for each step, and {ways['program 2']} in the second. "
+            "The third needs no look inside at all. A check that goes lag by lag takes only the losses and the "
+            "gradient, as functions. It compares the gradients of ever longer sequences with the complex step. Of the "
+            "second program it says:",
+            Formula("“" + verdict["program 2"].replace("_", " ") + "”"),
+            "Lag 0, within a step, is right; what comes from one step back is not there. That names the fault: in the "
+            "second program no gradient crosses from a step to the one before. Draw the graphs, and it can be seen. A "
+            "state was detached from the past, a fault as common as it is quiet.",
             Shown(
-                drawn(sound[0][-1]),
-                "The sound backward pass: the gradient runs back along every α, down to α_0, the start scores π.",
+                drawn(sound[0][-1], title="Program 1: the gradient runs back along every α"),
+                "The sound backward pass runs from log Z down to α_0, the scores π of the start.",
             ),
             Shown(
-                drawn(broken[0][-1]),
-                "The broken one. The forward pass is the same, number by number. The gradient stops at a bar.",
+                drawn(broken[0][-1], title="Program 2: a bar behind every state"),
+                "The broken one. The forward edges are all there. The gradient stops at the first bar, and of the six "
+                "steps only the last one gets any.",
             ),
-            "Three ways to find it. First, sums that must come out: in the broken pass most of the counts are gone.",
-            Numbers(("counts of", "must be", "sound", "broken"), rows),
-            f"Second, counting: there are {ways['sound']} ways from log Z back to the emission scores in the sound "
-            "graph, "
-            f"and {ways['broken']} in the broken one. Third, without looking inside at all: a check that goes through "
-            "the lags. It takes only the losses and the gradient, as functions, and compares the gradient of the last "
-            "loss of ever longer sequences with the complex step. Of the broken pass it says:",
-            Formula("“" + verdict["broken"].replace("_", " ") + "”"),
-            "Lag 0, the same step, is right; whatever comes from one step back is not there. That names the fault: the "
-            "edge between two steps. An ordinary check on one step alone finds nothing, and one with a loose tolerance "
-            "finds nothing in a net that forgets fast.",
+            "A check of a single step finds nothing here, for a single step has no past. A check with a loose "
+            "tolerance finds nothing either if the model forgets fast, since what is missing is small. So check lag by "
+            "lag, and measure each lag against its own size.",
             Claim(
-                f"The sound gradient is the expected counts, summed over all {STATES**STEPS} sequences of states one "
-                "by "
-                f"one: largest difference {number(apart['sound'])}.",
-                apart["sound"] < 1e-13,
+                f"The gradient of program 1 is the expected counts, summed over all {STATES**STEPS} sequences of "
+                f"states one by one: largest difference {number(apart['program 1'])}.",
+                apart["program 1"] < 1e-13,
             ),
             Claim(
-                f"The broken one is not: largest difference {number(apart['broken'])}.",
-                apart["broken"] > 0.1,
+                f"That of program 2 is not: largest difference {number(apart['program 2'])}.",
+                apart["program 2"] > 0.1,
             ),
             Claim(
                 f"The forward passes agree exactly: log Z is {number(values[0], 6)} in both.",
                 values[0] == values[1],
             ),
             Claim(
-                "The check by lags passes the sound gradient and names lag 1 in the broken one.",
-                verdict["sound"] == "" and "lag 1 is missing" in verdict["broken"],
+                "The check by lags passes program 1, and says of program 2 that lag 1 is missing.",
+                verdict["program 1"] == "" and "lag 1 is missing" in verdict["program 2"],
             ),
             Claim(
-                "On sequences of a single step the broken gradient passes the very same check.",
+                "On sequences of a single step program 2 passes the very same check.",
                 _checked(seen[:1], scores, cut=True) == "",
             ),
         ),
     )
+
+
+def _matrix(values: np.ndarray) -> str:
+    rows = (" & ".join(f"{value:.2f}" for value in row) for row in values)
+    return rf"\matrix{{{' ; '.join(rows)}}}"
 
 
 def _log_z(seen: np.ndarray, scores: Params, cut: bool) -> tuple[list[mg.Node], dict[str, mg.Node]]:

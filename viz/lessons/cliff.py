@@ -19,6 +19,7 @@ STEPS = 50
 START, BIAS, TARGET = 0.5, -0.3, 0.8
 RATE = 0.05
 LARGEST = 1.0
+UPDATES = 60
 # How far from the cliff the descent has come to stand.
 EDGE = 1e-5
 
@@ -38,24 +39,25 @@ def lesson() -> Lesson:
     clipped = np.array(gradient.eval())
     norm = rnn.clip_norm([clipped], LARGEST)
     held = edge - RATE * float(clipped.item())
-    after, kept = at(free)[0], at(held)[0]
+    (after, stuck), (kept, slow) = at(free), at(held)
     growth = abs(cliff * (1 - START**2))
+    runs = {name: _descent(at, edge, largest) for name, largest in (("plain", math.inf), ("clipped", LARGEST))}
     rows = (
-        ("where the descent stands", number(edge, 5), number(before, 3)),
-        ("after a plain step", number(free, 5), number(after, 3)),
-        ("after a clipped step", number(held, 5), number(kept, 3)),
+        ("where the descent stands", number(edge, 5), number(before, 2), number(slope, 2)),
+        ("after a plain step", number(free, 5), number(after, 2), number(stuck, 2)),
+        ("after a clipped step", number(held, 5), number(kept, 2), number(slow, 2)),
     )
     return Lesson(
         TITLE,
         (
-            f"One unit, {STEPS} steps, no input. The only thing to learn is its weight w, and the loss asks the last "
-            f"state to be {number(TARGET, 1)}:",
-            Formula("h_t = tanh(w h_{t−1} + b),   L = (h_T − y)^2"),
+            f"Take one unit, {STEPS} steps and no input. The only thing to learn is the weight w, and the loss asks "
+            f"the last state to be {number(TARGET, 1)}:",
+            Formula("h_t = tanh(w h_{t−1} + b)   and   L = (h_T − y)^2"),
             f"The state starts at {number(START, 1)}, and b is {number(BIAS, 1)}. With a small w the state falls to a "
-            "negative resting point, with a larger one it rises to a positive one. Between the two there is a w for "
-            f"which the start itself is a resting point, one that does not hold: w = {number(cliff, 5)}. To either "
-            "side "
-            f"of it the {STEPS} steps multiply the smallest difference by up to {number(growth, 3)} each.",
+            "negative resting point; with a larger one it rises to a positive resting point. Between the two there is "
+            f"one w for which the start itself is a resting point, but an unstable one: w = {number(cliff, 5)}. Close "
+            f"to it, a step multiplies the distance from that point by {number(growth, 3)}, and {STEPS} steps send "
+            "the smallest difference in w to one side or to the other.",
             Shown(
                 lines(
                     f"The loss after {STEPS} steps, by weight",
@@ -69,7 +71,8 @@ def lesson() -> Lesson:
                     dots=("where the descent stands", "after a clipped step"),
                     theme="auto",
                 ),
-                "A plateau, a wall, and a valley just behind it: the cliff of Pascanu, Mikolov and Bengio (2013).",
+                "A plateau, a wall, and a valley right behind it: the cliff of Pascanu, Mikolov and Bengio (2013). "
+                f"(After a plain step w is {number(free, 3)}, far to the right of this figure.)",
             ),
             Shown(
                 lines(
@@ -84,40 +87,67 @@ def lesson() -> Lesson:
                     powers=True,
                     theme="auto",
                 ),
-                "The same points. The gradient is small nearly everywhere and huge on the wall. (The dip on the right "
-                "is the bottom of the valley, where it passes through 0.)",
+                "The same weights. The gradient is moderate nearly everywhere and enormous on the wall. (The dip on "
+                "the right is the bottom of the valley, where the gradient passes through 0.)",
             ),
             f"Now let gradient descent, with a learning rate of {RATE:g}, arrive at the foot of the wall, at a "
-            "distance of "
-            f"{number(EDGE)} from it. The gradient there is {number(slope, 3)}. It points the right way, farther into "
-            "the "
-            f"valley, but its size says nothing of how far that is. A plain step goes to w = {number(free, 5)}, where "
-            f"the loss is {number(after, 3)}: out of the valley and onto the far side. Clipping keeps the direction "
-            "and "
-            f"limits the norm to {LARGEST:g}; that step ends at w = {number(held, 5)}.",
-            Numbers(("", "w", "loss"), rows),
+            f"distance of {number(EDGE, 1)} from it. The gradient there is {number(slope, 3)}. It points the right "
+            "way, farther into the valley, but its size says nothing about how far to go. A plain step ends at w = "
+            f"{number(free, 5)}, far beyond the valley, where the unit is saturated and the gradient is "
+            f"{number(stuck, 2)}: the descent does not come back. Clipping keeps the direction and limits the norm to "
+            f"{LARGEST:g}; that step ends at w = {number(held, 5)}, in the valley.",
+            Numbers(("", "w", "loss", "∂L/∂w"), rows),
+            Shown(
+                lines(
+                    "The descent goes on",
+                    {
+                        "plain": [(k, math.log10(loss)) for k, loss in enumerate(runs["plain"])],
+                        "clipped": [(k, math.log10(loss)) for k, loss in enumerate(runs["clipped"])],
+                    },
+                    across="updates",
+                    up="loss",
+                    powers=True,
+                    theme="auto",
+                ),
+                f"{UPDATES} updates from the foot of the wall, with and without clipping.",
+            ),
             "Clipping by norm changes the length of a gradient, never its direction. It cures exploding gradients "
-            "only: "
-            "one that has vanished has no direction left to keep.",
+            "only: a gradient that has vanished has no length to be limited, and scaling it up would scale up its "
+            "rounding errors.",
             Claim(
-                f"The clipped step goes down, from {number(before, 3)} to {number(kept, 3)}; the plain step is "
-                f"{number(abs(free - edge) / abs(held - edge), 3)} times as long and ends at {number(after, 3)}.",
+                f"The clipped step goes down, from {number(before, 2)} to {number(kept, 2)}. The plain step is "
+                f"{number(abs(free - edge) / abs(held - edge), 3)} times as long and goes up, to {number(after, 2)}.",
                 kept < before < after,
             ),
             Claim(
-                f"Clipping makes of a gradient of norm {number(norm, 3)} one of norm "
+                f"After {UPDATES} updates the plain descent still has a loss of {number(runs['plain'][-1], 2)}; the "
+                f"clipped one has {number(runs['clipped'][-1], 2)}.",
+                runs["clipped"][-1] < 1e-9 < 0.03 < runs["plain"][-1],
+            ),
+            Claim(
+                f"Clipping turns a gradient of norm {number(norm, 3)} into one of norm "
                 f"{number(float(np.linalg.norm(clipped)), 3)} in the same direction.",
                 math.isclose(float(np.linalg.norm(clipped)), LARGEST, rel_tol=1e-12)
                 and math.copysign(1.0, clipped.item()) == math.copysign(1.0, slope),
             ),
             Claim(
                 "At the cliff the start is a resting point: tanh(w h_0 + b) − h_0 is "
-                f"{number(math.tanh(cliff * START + BIAS) - START)}, and its slope there, {number(growth, 3)}, is "
-                "above 1.",
+                f"{number(math.tanh(cliff * START + BIAS) - START)}. It is unstable: the slope there, "
+                f"{number(growth, 3)}, is above 1.",
                 abs(math.tanh(cliff * START + BIAS) - START) < 1e-15 and growth > 1,
             ),
         ),
     )
+
+
+def _descent(at: Callable[[float], tuple[float, float]], w: float, largest: float) -> list[float]:
+    """Return the losses of gradient descent from `w`, the gradient limited to `largest`."""
+    losses = []
+    for _ in range(UPDATES + 1):
+        loss, slope = at(w)
+        losses.append(loss)
+        w -= RATE * max(-largest, min(largest, slope))
+    return losses
 
 
 def _net() -> tuple[mg.Parameter, mg.Node, Callable[[float], tuple[float, float]]]:

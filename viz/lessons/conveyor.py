@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -40,50 +41,57 @@ def lesson() -> Lesson:
     lanes = rnn.lanes(_loss(net), net.model.parameters["weight_hh_l0"], net)
     low, high = found[BIASES[0]].log10_state_norm[-1], found[BIASES[-1]].log10_state_norm[-1]
     off = abs(sum(shares[1.0].values()) - 1)
+    few = lanes.by_lane["c"].count
+    many = lanes.by_lane["h"].count + lanes.by_lane["changing"].count
     return Lesson(
         TITLE,
         (
             "A plain net squeezes its whole state through a matrix and a tanh at every step. An LSTM has a second "
             "state, c, which passes from step to step with nothing but a multiplication and an addition:",
-            Formula("c_t = f ⊙ c_{t−1} + i ⊙ g,     h_t = o ⊙ tanh(c_t)"),
+            Formula("c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t   and   h_t = o_t ⊙ tanh(c_t)"),
             Shown(
-                drawn(_loss(small)),
-                "The upper lane is the belt: on the way back along it a gradient meets the forget gate f and nothing "
-                "else. The lower lane, h, leads back through all four gates and W_hh.",
+                drawn(_loss(small), title=f"The belt: {SHOWN} steps of an LSTM, and a loss at the last one"),
+                "The upper lane is the belt. On its way back along it a gradient meets the forget gate f, once a step, "
+                "and nothing else. The lower lane, h, leads back through all four gates and W_hh.",
             ),
             "Along the belt alone, the gradient from c_T to c_0 is the product of the forget gates, unit by unit. A "
-            "gate "
-            "at 1 passes everything; a gate at ½ halves it, every step.",
-            Formula("∂c_T/∂c_0, along c  =  f_T ⊙ f_{T−1} ⊙ … ⊙ f_1"),
-            "With weights as they are usually drawn the gates of a fresh net stand near ½, and the belt forgets "
-            "within a "
-            "few steps. Hence an old trick: start the bias of the forget gate at 1 or more, so that the net remembers "
+            "gate at 1 passes everything; a gate at ½ halves it, step after step.",
+            Formula(r"\frac{∂c_T}{∂c_0} along c  =  f_T ⊙ f_{T−1} ⊙ … ⊙ f_1"),
+            "With the usual random weights the gates of a fresh net stand near ½, and the belt forgets within a few "
+            "steps. Hence an old trick: start the bias of the forget gate at 1 or more, so that the net remembers "
             "until it has learned to forget (Gers et al. 2000, Jozefowicz et al. 2015).",
             Shown(
                 lines(
                     "How much of the gradient is left, by forget bias",
-                    {f"bias {bias:g}": list(enumerate(each.log10_state_norm.tolist())) for bias, each in found.items()},
+                    {
+                        f"bias {bias:g}".replace("-", "−"): list(enumerate(each.log10_state_norm.tolist()))
+                        for bias, each in found.items()
+                    },
                     across="lag n: steps back in time",
                     up="norm of ∂(h, c)_T / ∂(h, c)_{T−n}",
                     powers=True,
                     theme="auto",
                 ),
-                "The same weights; only the bias of the forget gate differs.",
+                "The same weights and inputs; only the bias of the forget gate differs. (With a large bias the curve "
+                "even rises a little: what runs through the gates comes on top of what the belt carries.)",
             ),
             Numbers(
                 ("forget bias", "mean of f", "decades a step", "within a step", "all on c", "all on h", "changing"),
                 tuple(rows),
             ),
-            "The last four columns sort the paths of ∂L/∂W_hh by the lane on which they cross from step to step. "
-            "“Changing” are those that are on c at one border and on h at another.",
+            "The last four columns say what share of ∂L/∂W_hh takes which way. Paths “within a step” go from the loss "
+            "straight to the last use of W_hh and cross no border between steps. The others are sorted by the lane on "
+            "which they cross: always on c, always on h, or now on the one and now on the other. The larger the bias, "
+            "the more of the gradient rides on the belt.",
             Shown(
                 river(flow, theme="auto"),
-                f"The same as a river, in {SHOWN} steps: the width of a band is the share of the gradient that flows "
-                "there.",
+                f"The same as a river, for {SHOWN} steps and a bias of 1: the width of a band is the share of the "
+                "gradient that flows there. It enters at the loss, and leaves through the uses of W_hh.",
             ),
             Shown(
                 ledger(lanes.flow, lanes.by_lane, by="lane", theme="auto"),
-                f"The lanes of {STEPS} steps, with how many paths each holds.",
+                f"The lanes over {STEPS} steps, for a bias of 1. The few paths that stay on c carry more than the "
+                "many that stay on h, or change.",
             ),
             Claim(
                 "Along c alone the gradient from c_T to c_0 is the product of the forget gates: largest relative "
@@ -91,7 +99,7 @@ def lesson() -> Lesson:
                 apart < 1e-13,
             ),
             Claim(
-                f"With every forget gate held open it is exactly {number(float(opened.min()))} in every unit, after "
+                f"With every forget gate held open it is exactly {number(float(opened.min()), 1)} in every unit, after "
                 f"{STEPS} steps.",
                 bool(np.all(opened == 1)),
             ),
@@ -100,7 +108,18 @@ def lesson() -> Lesson:
                 f"bias of {BIASES[0]:g}.",
                 bool(high > low + 6),
             ),
-            Claim(f"The shares of the lanes sum to 1; they miss it by {number(off)}.", off < 1e-12),
+            Claim(
+                "The larger the bias, the larger the share that stays on c: "
+                + ", ".join(number(shares[bias]["c"]) for bias in BIASES)
+                + ".",
+                all(shares[a]["c"] < shares[b]["c"] for a, b in itertools.pairwise(BIASES)),
+            ),
+            Claim(
+                f"With a bias of 1, {few} paths stay on c and carry {number(shares[1.0]['c'])} of the gradient; "
+                f"{many:,} stay on h or change, and carry {number(shares[1.0]['h'] + shares[1.0]['changing'])}.",
+                few < many and shares[1.0]["c"] > shares[1.0]["h"] + shares[1.0]["changing"],
+            ),
+            Claim(f"The shares of the lanes sum to 1: they miss it by {number(off)}.", off < 1e-12),
         ),
     )
 

@@ -8,7 +8,7 @@ import math
 import rnn
 from minigrad import flow
 
-from ..charts import triangle
+from ..charts import compare, triangle
 from ..words import number, plural
 from .lesson import Claim, Formula, Lesson, Numbers, Shown, drawn
 
@@ -37,53 +37,58 @@ def lesson() -> Lesson:
     return Lesson(
         TITLE,
         (
-            "In a net of one layer there is one road from a loss to an earlier input: down into the hidden state, and "
-            "back along it. Put a second layer on top, and at every step the gradient may choose to go down or to go "
-            "on. "
-            "A road is then a staircase, and the roads fan out.",
+            "In a net of one layer there is a single path from a loss to an earlier input: down into the hidden state, "
+            "and back along it. Put a second layer on top, and at every step the gradient may go down or go on. Each "
+            "path is then a staircase, and the paths fan out.",
             Shown(
-                drawn(stacked[2]),
-                "Two layers. From the last loss to the first input a road goes down once, at any of the steps.",
+                drawn(stacked[2], title="Two layers: down at any step"),
+                "From the last loss to the first input a path goes back in time and, at one of the steps, down from "
+                "the upper layer to the lower. The number above a name is its layer.",
             ),
-            "How many staircases are there? To go n steps back through a stack of l layers one has to go down l − 1 "
-            "times from one layer to the next, at any of n + 1 steps, more than once at a step if one likes:",
-            Formula("roads = (n + l − 1) over (l − 1), a binomial coefficient"),
+            "How many staircases are there? To go n steps back through a stack of D layers, one has to go down D − 1 "
+            "times from one layer to the next, each time at any of n + 1 steps, and several times at the same step if "
+            "one likes. That is the number of ways to put D − 1 steps down among n steps back:",
+            Formula(r"paths = \binom{n + D − 1}{D − 1}"),
             Numbers(heads, rows),
-            f"These are the roads from the last loss, L_{steps}, counted in the graph itself. Depth in layers and "
-            "depth "
-            "in time multiply, and the gradient is the sum over all of them.",
+            f"These are the paths from the last loss, L_{steps}, to each input, counted in the graph itself. With "
+            "depth the fan opens faster and faster, and the gradient is the sum over all of it.",
             "A bidirectional net has a second net that reads from right to left; at each step the two hidden states "
-            "are "
-            "put side by side. Now every loss hears of every input, those to its right too.",
+            "are put side by side. Now every loss hears of every input, also of those to its right.",
             Shown(
-                drawn(both),
-                "One net reads forward, the other backward. The gradient of the second runs with time.",
+                drawn(both, title="Two directions: the past and the future"),
+                "The lower net reads forward, the upper one backward (its names carry an arrow). The gradient of the "
+                "upper net runs to the right, against its own direction of reading.",
             ),
             Shown(
-                triangle(tables[0], theme="auto"),
-                "What loss t sends to the use of W_ih at step k, in the net that reads forward: nothing above the "
-                "diagonal, for the past cannot see the future.",
+                compare(
+                    {
+                        "reading forward": triangle(tables[0], theme="auto"),
+                        "reading backward": triangle(tables[1], theme="auto"),
+                    },
+                    theme="auto",
+                ),
+                "What loss t sends to the use of W_ih at step k. In the net that reads forward there is nothing above "
+                "the diagonal: a state knows nothing of what comes later. In the net that reads backward it is the "
+                "other way round. Only on the diagonal do both have a say.",
             ),
-            "In the net that reads backward it is the mirror image: nothing below the diagonal. Only on the diagonal "
-            "do "
-            "both have a say.",
-            "That is why a bidirectional net cannot write text: to predict a character it has already read it. It is "
-            "made for tagging, translation and speech, where all of the input is there before the first answer.",
+            "This is also why a bidirectional net cannot write text: the character that it should predict is one that "
+            "it has already read. It is made for tagging, translation and speech, where all of the input is there "
+            "before the first answer.",
             Claim(
-                "The roads counted in the graphs are the binomial coefficients, for "
+                "The paths counted in the graphs are the binomial coefficients, for "
                 + ", ".join(str(layers) for layers in LAYERS)
                 + " layers and every input.",
                 ways == lattice,
             ),
             Claim(
-                f"In the bidirectional net every one of the {steps} losses reaches every one of the "
-                f"{plural(steps, 'input')}: by one road where the steps differ, by two where they are the same.",
+                f"In the bidirectional net each of the {steps} losses reaches each of the {plural(steps, 'input')}: by "
+                "one path where the steps differ, by two where they are the same.",
                 facing == expected,
             ),
             Claim(
                 f"Of {steps * steps} pairs (t, k) the forward net has {int(ahead.sum())} and the backward net "
-                f"{int(behind.sum())}; they are each other's mirror image and share {int((ahead & behind).sum())}, "
-                "the diagonal.",
+                f"{int(behind.sum())}. They are mirror images of each other and have {int((ahead & behind).sum())} in "
+                "common, the diagonal.",
                 bool((ahead == behind.T).all()) and int((ahead & behind).sum()) == steps,
             ),
             Claim(

@@ -40,20 +40,26 @@ def lesson() -> Lesson:
         for name, each in (("before", fresh), ("after", trained))
     }
     worst = max(float(table.proof().difference) for table in tables.values())
+    sizes = {name: float(np.linalg.norm(table.total)) for name, table in tables.items()}
     hidden = trained.unrolled.model.hidden_size
     return Lesson(
         TITLE,
         (
-            f"The smallest language model of all reads “{TEXT[:-1]}” and is to say “{TEXT[1:]}”: after each character, "
-            "the next one. It is a good example, for a reason one sees only on the second look. The letter l is "
-            "followed by l the first time and by o the second time. A net that looks at the present character alone "
-            "cannot get both right.",
-            Shown(drawn(fresh), "Before training. Beside every loss stands the probability of the right character."),
-            "At every step the hidden state is turned into a score for each character, the scores into probabilities, "
-            "and the loss is the surprise at the character that came, summed over the steps:",
-            Formula("y_t = W_hy h_t + b_y,    L = − Σ_t log softmax(y_t)[next character]"),
-            "What is the best a net without memory can do? It gets h and e right, and for the two l it can only say "
-            f"½ and ½. Its loss is at least 2 log 2 = {number(blind, 4)}.",
+            f"The smallest language model of all reads “{TEXT[:-1]}” and should say “{TEXT[1:]}”: after each "
+            "character, the next one. It is a good example, for a reason that one sees only at second sight. The "
+            "letter l is followed by l the first time and by o the second time. A net that looks at the present "
+            "character alone cannot get both right.",
+            Shown(
+                drawn(fresh, title=f"Before training: reading “{TEXT[:-1]}”, predicting “{TEXT[1:]}”"),
+                "Beside every loss stands the probability that the net gives to the right character.",
+            ),
+            "At every step the hidden state is turned into a score for each character, and the scores into "
+            "probabilities. The loss is the surprise at the character that came, the negative logarithm of its "
+            "probability, summed over the steps:",
+            Formula(r"y_t = W_hy h_t + b_y   and   L = − \sum{t}{} log softmax(y_t)[next character]"),
+            "How well can a net without memory do? It can be sure of what follows h and e, but for the two l it has to "
+            f"give the same answer twice, and the best is ½ for l and ½ for o. So its loss is at least 2 log 2 = "
+            f"{number(blind, 4)}.",
             Shown(
                 lines(
                     "Learning “hello”",
@@ -65,28 +71,31 @@ def lesson() -> Lesson:
                     up="loss, summed over the steps",
                     theme="auto",
                 ),
-                f"{hidden} hidden units. After {beaten} updates the net is better than any reader without memory.",
+                f"A net of {hidden} hidden units. After {beaten} updates it is better than any reader without memory.",
             ),
             Numbers(("reads", "should say", "probability before", "probability after"), tuple(rows)),
-            f"Before training the likeliest answers read “{guessed['before']}”, afterwards “{guessed['after']}”.",
-            Shown(drawn(trained), "After training: the probabilities have grown and the gradient has shrunk."),
+            f"Before training the likeliest answers read “{guessed['before']}”, after it “{guessed['after']}”.",
+            Shown(
+                drawn(trained, title=f"After {UPDATES} updates"),
+                "The probabilities have grown, and little gradient is left: compare the three widths in the legend "
+                "with those before training.",
+            ),
             Shown(
                 compare({name: triangle(table, theme="auto") for name, table in tables.items()}, theme="auto"),
-                "What each loss sends to each use of W_hh, before and after, on one colour scale.",
+                "What each loss sends to each use of W_hh, before and after training, on one colour scale. The whole "
+                f"gradient has shrunk from a norm of {number(sizes['before'])} to one of {number(sizes['after'])}.",
             ),
             Claim(
                 f"The trained net says “{guessed['after']}”, every character right.",
                 guessed["after"] == TEXT[1:],
             ),
             Claim(
-                f"Its loss, {number(losses[-1], 3)}, is below {number(blind, 4)}, which no net without memory can "
-                "reach.",
+                f"Its loss, {number(losses[-1], 3)}, is below {number(blind, 4)}. No net without memory gets there.",
                 losses[-1] < blind,
             ),
             Claim(
-                f"It remembers: the hidden states after the two l differ by {number(apart, 3)}, though the input is "
-                "the "
-                "same.",
+                f"It remembers: the hidden states after the two l differ by {number(apart, 3)}, though the character "
+                "read is the same.",
                 apart > 0.1,
             ),
             Claim(

@@ -5,6 +5,7 @@ Colours follow the reader's system. Every text is escaped; the policy forbids wh
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -12,18 +13,24 @@ from importlib import resources
 
 from ..svg import text
 from ..theme import page_rules
-from ..words import Rich, Run, rich
+from ..words import Rich, Run, plural, rich
+from . import formula
 from .lesson import Block, Claim, Formula, Lesson, Numbers, Shown
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _NUMBER = re.compile(r"[-−+]?[\d∞—]|NaN|$")
-_NEGATIVE = re.compile(r"(?<!\w)-(?=[\d∞])|(?<=\de)-(?=\d)")
+_NEGATIVE = re.compile(r"(?<!\w)-(?=[\d∞])")
+_POWER = re.compile(r"(?<=\d)e(-?)(\d+)\b")
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=[\w\s.,;:)]|$)")
 _RIGHT = ' class="n"'
 LECTURE = "Recurrent nets, and where their gradient goes"
 
 
-def page(lessons: Mapping[str, Lesson]) -> str:
-    """Return the page of these lessons, by name; more than one get a table of contents."""
+def page(lessons: Mapping[str, Lesson], course: Sequence[str] = ()) -> str:
+    """Return the page of these lessons, by name; more than one get a table of contents.
+
+    `course` holds the names of all lessons in order, by which those here are numbered.
+    """
     title = next(iter(lessons.values())).title if len(lessons) == 1 else LECTURE
     contents = [] if len(lessons) == 1 else [f"<h1>{text(LECTURE)}</h1>", _contents(lessons)]
     figures = [block.figure for lesson in lessons.values() for block in lesson.blocks if isinstance(block, Shown)]
@@ -43,7 +50,10 @@ def page(lessons: Mapping[str, Lesson]) -> str:
             "<body>",
             "<main>",
             *contents,
-            *(_article(name, lesson, "h2" if contents else "h1") for name, lesson in lessons.items()),
+            *(
+                _article(name, lesson, "h2" if contents else "h1", _place(name, course or tuple(lessons)))
+                for name, lesson in lessons.items()
+            ),
             "</main>",
             "</body>",
             "</html>",
@@ -54,19 +64,42 @@ def page(lessons: Mapping[str, Lesson]) -> str:
 
 def _contents(lessons: Mapping[str, Lesson]) -> str:
     items = [f'<li><a href="#{text(name)}">{_words(lesson.title)}</a></li>' for name, lesson in lessons.items()]
-    return "\n".join(["<nav>", "<ol>", *items, "</ol>", "</nav>"])
+    return "\n".join(['<nav id="contents" aria-label="Contents">', "<ol>", *items, "</ol>", "</nav>"])
 
 
-def _article(name: str, lesson: Lesson, heading: str) -> str:
-    title = f"<{heading}>{_words(lesson.title)}</{heading}>"
-    return "\n".join([f'<article id="{text(name)}">', title, *map(_block, lesson.blocks), "</article>"])
+def _place(name: str, course: Sequence[str]) -> str:
+    """Return which lesson of the course this is, if there are others."""
+    return f"Lesson {course.index(name) + 1} of {len(course)}" if name in course and len(course) > 1 else ""
+
+
+def _article(name: str, lesson: Lesson, heading: str, place: str) -> str:
+    # Where there are contents, the line above a title leads back to them.
+    place = f'<a href="#contents">{place}</a>' if place and heading == "h2" else place
+    above = f'<p class="place">{place}</p>\n' if place else ""
+    title = f"{above}<{heading}>{_words(lesson.title)}</{heading}>"
+    checked = "h3" if heading == "h2" else "h2"
+    blocks: list[str] = []
+    for claims, group in itertools.groupby(lesson.blocks, lambda block: isinstance(block, Claim)):
+        together = list(group)
+        blocks += [_claims(together, checked)] if claims else map(_block, together)
+    return "\n".join([f'<article id="{text(name)}">', title, *blocks, "</article>"])
+
+
+def _claims(claims: Sequence[Block], heading: str) -> str:
+    """Return claims in a row under a line that says how many hold."""
+    held = sum(isinstance(claim, Claim) and claim.holds for claim in claims)
+    said = f"Checked as this page was written: {held} of {plural(len(claims), 'claim')} hold"
+    lines = [f"<{heading}>{said}</{heading}>", *map(_block, claims)]
+    return "\n".join(['<section class="claims">', *lines, "</section>"])
 
 
 def _block(block: Block) -> str:
     if isinstance(block, str):
         return f"<p>{_words(block)}</p>"
     if isinstance(block, Formula):
-        return f'<p class="formula">{_words(block.text)}</p>'
+        wide = block.text.replace("  ", "\u2003")
+        read = "".join(run.text for run in rich(formula.linear(wide)))
+        return f'<p class="formula" role="math" aria-label="{text(read)}">{formula.html(wide, _words)}</p>'
     if isinstance(block, Claim):
         sign, name = ("✓", "holds") if block.holds else ("✗", "fails")
         return f'<p class="claim {name}"><span>{sign}</span> {_words(block.text)}</p>'
@@ -92,13 +125,15 @@ def _row(tag: str, cells: Sequence[str], measured: Sequence[bool]) -> str:
 
 
 def _words(words: str) -> str:
-    return "".join(_run(rich(words)))
+    """Return a text as a book sets it: powers of ten, minus signs and apostrophes."""
+    powers = _POWER.sub(lambda found: f"\u00a0×\u00a010^{{{found[1]}{found[2]}}}", words)
+    return "".join(_run(rich(powers)))
 
 
 def _run(words: Rich) -> Iterable[str]:
     for run in words:
         # A minus sign, unlike a hyphen, is not parted from its number at the end of a line.
-        run = Run(_NEGATIVE.sub("−", run.text), run.shift)
+        run = Run(_APOSTROPHE.sub("’", _NEGATIVE.sub("−", run.text)), run.shift)
         yield f"<{run.shift}>{text(run.text)}</{run.shift}>" if run.shift else text(run.text)
 
 

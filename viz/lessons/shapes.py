@@ -9,8 +9,10 @@ import numpy as np
 import minigrad as mg
 import rnn
 
-from ..words import plural
+from ..figure import Figure
+from ..words import plural, rich
 from .lesson import Claim, Lesson, Numbers, Shown, drawn
+from .sketch import NetShape, Sketch
 
 TITLE = "Unrolling, and the five shapes"
 STEPS = 4
@@ -20,7 +22,7 @@ SHAPES = {
     "one to many": (STEPS, {0}, set(range(STEPS)), "captioning: a picture in, words out"),
     "many to one": (STEPS, set(range(STEPS)), {STEPS - 1}, "sentiment: words in, one judgement out"),
     "many to many, delayed": (STEPS, {0, 1}, {2, 3}, "translation: read the sentence, then answer"),
-    "many to many, aligned": (STEPS, set(range(STEPS)), set(range(STEPS)), "tagging, forecasting: an answer a step"),
+    "many to many, aligned": (STEPS, set(range(STEPS)), set(range(STEPS)), "tagging: an answer at every step"),
 }
 
 
@@ -30,28 +32,39 @@ def lesson() -> Lesson:
     losses = {name: net(model, steps, reads, answers) for name, (steps, reads, answers, _) in SHAPES.items()}
     counts = {name: _count(loss, model) for name, loss in losses.items()}
     by_hand = {name: _ways(answers) for name, (_, _, answers, _) in SHAPES.items()}
-    rows = [(name, SHAPES[name][3], str(_uses(losses[name], model)), str(counts[name])) for name in SHAPES]
+    rows = [(name, str(_uses(losses[name], model)), str(counts[name])) for name in SHAPES]
     least, most = counts["many to one"], counts["many to many, aligned"]
     translated, looks = attended(3, 2)
     sums = [float(np.sum(look.eval())) for look in looks]
     return Lesson(
         TITLE,
         (
-            "A recurrent net is drawn as a loop: a cell whose output is its own input, one step later. To compute, the "
-            "loop is unrolled: one copy of the cell a step, all copies with the same weights. What was a loop becomes "
-            "an ordinary graph without loops, and backpropagation needs no new rule. Run over such a graph it is "
-            "called backpropagation through time.",
-            "Which steps read an input and which give an answer is a choice, and there are five usual ones. The cell "
-            "and its weights are the same in all of them; a step that reads nothing is given zeros.",
-            *(Shown(drawn(losses[name]), f"{name.capitalize()}: {SHAPES[name][3]}.") for name in SHAPES),
-            "The shape decides where gradient enters. Each answer sends a gradient back through all the steps before "
-            "it; a step that gives no answer only passes on what comes from later ones. Counting the ways from all "
-            f"losses to all uses of W_hh says how much there is to add up in {plural(STEPS, 'step')}:",
-            Numbers(("shape", "good for", "uses of W_hh", "ways from a loss to a use"), tuple(rows)),
+            "A recurrent net is drawn as a loop: a cell whose output is its own input, one step later. To compute with "
+            "it, the loop is unrolled: one copy of the cell for each step, all copies with the same weights. What was "
+            "a loop becomes an ordinary graph without loops, and backpropagation needs no new rule. Run over such a "
+            "graph it is called backpropagation through time.",
+            "Which steps read an input and which give an answer is a choice, and five choices are usual. The cell and "
+            "its weights are the same in all of them; a step that reads nothing is given zeros.",
+            Shown(
+                Figure(_sketch(), "auto"),
+                "The five shapes. Time runs to the right, data runs up: what is read below, the state in the middle, "
+                "the answer above.",
+            ),
+            "Here is each of them with its gradient. An answer is scored by a loss, so the shape decides where the "
+            "gradient enters. From every loss it runs back through all the steps before it; a step that gives no "
+            "answer only passes on what comes from later ones.",
+            *(
+                Shown(drawn(losses[name], title=name.capitalize()), f"{use[0].upper()}{use[1:]}.")
+                for name, (_, _, _, use) in SHAPES.items()
+            ),
+            "How much is there to add up? Count the ways from a loss back to a use of W_hh, in "
+            f"{plural(STEPS, 'step')}:",
+            Numbers(("shape", "uses of W_hh", "ways from a loss to a use"), tuple(rows)),
             Claim(
-                "Counted by hand, an answer at step t reaches every use up to step t, in one way each: "
+                "An answer at step t reaches the uses at the steps 1 to t, each in one way. Counted like this the five "
+                "shapes have "
                 + ", ".join(str(by_hand[name]) for name in SHAPES)
-                + ". The graphs have just as many.",
+                + " ways, and the graphs have just as many.",
                 counts == by_hand,
             ),
             "Translation is rarely left to one net. An encoder reads, a decoder answers, and it starts from the "
@@ -66,12 +79,20 @@ def lesson() -> Lesson:
                 all(abs(total - 1) < 1e-12 for total in sums),
             ),
             Claim(
-                f"One answer at the end of {plural(STEPS, 'step')} makes {plural(least, 'way')}, one a step makes "
-                f"{most}: with T steps it is T against T (T + 1) / 2.",
+                f"One answer at the end of {plural(STEPS, 'step')} makes {plural(least, 'way')}, an answer at every "
+                f"step makes {most}: T against T (T + 1) / 2.",
                 least == STEPS and most == STEPS * (STEPS + 1) // 2,
             ),
         ),
     )
+
+
+def _sketch() -> Sketch:
+    shapes = [
+        NetShape(name, steps, tuple(sorted(reads)), tuple(sorted(answers)), use)
+        for name, (steps, reads, answers, use) in SHAPES.items()
+    ]
+    return Sketch(rich("The five shapes"), (), (), (), tuple(shapes))
 
 
 def net(model: rnn.Recurrent, steps: int, reads: Collection[int], answers: Collection[int]) -> mg.Node:

@@ -28,47 +28,75 @@ def lesson() -> Lesson:
     size = float(np.linalg.norm(gradient))
     untied = _untied(reading)
     apart = max(float(np.max(np.abs(untied[t] - by_step[t].gradient))) for t in by_step)
-    rows = [(f"step {t}", number(norms[t], 3), number(by_step[t].share, 3)) for t in norms]
-    whole = ("sum", number(size, 3), number(sum(use.share for use in by_step.values()), 3))
+    factors = _factors(reading)
+    off = max(abs(norms[t] - adjoint * state) for t, (adjoint, state) in factors.items())
+    rows = [
+        (f"step {t}", number(factors[t][0], 3), number(factors[t][1], 3), number(norms[t], 3)) for t in sorted(norms)
+    ]
     return Lesson(
         TITLE,
         (
             f"A recurrent net reads “{TEXT[:-1]}” one character at a time. At every step it does the same thing with "
-            f"the same weights: there is one W_hh, and it is used {steps} times, once a step.",
+            f"the same weights: there is one matrix W_hh, and it is used {steps} times, once a step.",
             Formula("h_t = tanh(W_ih x_t + W_hh h_{t−1} + b)"),
             Shown(
                 drawn(reading),
-                "The net unrolled. W_hh stands once in the dock at the left; each step carries a small tag where it "
-                "uses it. The arrows that run backward are the gradient.",
+                "The net unrolled in time. W_hh stands once, in the list of weights at the left; each step carries a "
+                "small tag where it uses it. The thick arrows that run backward are the gradient.",
             ),
             "What is the gradient of a weight that is used more than once? Pretend, for a moment, that every step had "
-            f"a weight of its own: W_1, W_2 … W_{{{steps}}}, which happen to be equal. Each has a gradient, and the "
-            "chain rule for a function of several arguments adds them up.",
-            Formula(f"∂L/∂W = ∂L/∂W_1 + ∂L/∂W_2 + … + ∂L/∂W_{{{steps}}}"),
-            Shown(
-                ledger(flow, {f"use at step {t}": use for t, use in sorted(by_step.items())}, by="use", theme="auto"),
-                "One line a use. Norms do not add up, since the terms point in different directions; the signed "
-                "shares, the part of each along the whole gradient, do.",
+            f"a matrix of its own, W_1, W_2 … W_{{{steps}}}, and that these merely happen to be equal. Each has a "
+            "gradient of its own. Tying them together again makes L a function of W through all of its arguments, and "
+            "the chain rule adds the gradients up:",
+            Formula(
+                r"\frac{∂L}{∂W} = \frac{∂L}{∂W_1} + \frac{∂L}{∂W_2} + … + "
+                rf"\frac{{∂L}}{{∂W_{{{steps}}}}}"
             ),
-            Numbers(("use of W_hh", "norm", "share of ∂L/∂W_hh"), (*rows, whole)),
-            "The first use contributes nothing: it meets the initial state h_0 = 0, and a weight that multiplies zero "
-            f"has no influence. The norms of the parts sum to {number(sum(norms.values()) / size)} times the norm of "
-            "the whole, so adding norms would be a wrong way to say what each step contributes.",
+            Shown(
+                ledger(flow, dict(sorted(by_step.items())), by="use at step", theme="auto"),
+                "One line for each use. The norms do not add up to the norm of the whole, since the terms point in "
+                "different directions. The signed shares do: the share of a term is its component along the whole "
+                "gradient, as a fraction of the whole.",
+            ),
+            "Each term has a simple form. Let a_t stand for the argument of tanh at step t. W_hh enters it in the "
+            "product W_hh h_{t−1}, so its term is an outer product: the gradient that comes back to a_t, times the "
+            "state that W_hh was multiplied with.",
+            Formula(r"\frac{∂L}{∂W_t} = \frac{∂L}{∂a_t} h_{t−1}^T"),
+            Numbers(("use of W_hh", "|∂L/∂a_t|", "|h_{t−1}|", "norm of the term"), tuple(rows)),
+            "That is why the first use contributes nothing: it meets the initial state h_0 = 0, and a weight that "
+            f"multiplies zero has no influence. The norms of the terms sum to {number(sum(norms.values()) / size)} "
+            "times the norm of the gradient, so adding norms would be a wrong way to say what each step contributes.",
             Claim(
-                f"The {steps} contributions sum to ∂L/∂W_hh, the gradient computed in one backward pass: largest "
-                f"difference {number(difference)}.",
+                f"The {steps} terms sum to ∂L/∂W_hh as one backward pass computes it: largest difference "
+                f"{number(difference)}.",
                 difference <= 1e-14 * size,
             ),
             Claim(
-                f"A net with {steps} weights of its own has, weight by weight, these very gradients: largest "
-                f"difference {number(apart)}.",
+                f"A net with {steps} separate matrices, one a step, has exactly these gradients, matrix by matrix: "
+                f"largest difference {number(apart)}.",
                 apart <= 1e-14 * size,
             ),
             Claim(
-                f"The contribution of step 1 is exactly 0 (norm {number(norms.get(1, 0.0))}).", norms.get(1, 0.0) == 0
+                f"The norm of each term is the product of the two norms beside it: largest difference {number(off)}.",
+                off <= 1e-14 * size,
             ),
+            Claim(f"The term of step 1 is exactly 0 (norm {number(norms.get(1, 0.0))}).", norms.get(1, 0.0) == 0),
         ),
     )
+
+
+def _factors(reading: rnn.Reading) -> dict[int, tuple[float, float]]:
+    """Return, by step, the norm of the gradient that comes back to a_t, and of the state that W_hh multiplies there."""
+    net = reading.unrolled
+    inner = [step.h.args[0] for step in net.steps]
+    before = [net.initial[0]["h"], *(step.h for step in net.steps)]
+    adjoints = mg.grad(reading.loss, inner)
+    run = mg.run([*adjoints, *before])
+    sizes = [
+        (float(np.linalg.norm(run[back])), float(np.linalg.norm(run[state])))
+        for back, state in zip(adjoints, before, strict=False)
+    ]
+    return dict(enumerate(sizes, start=1))
 
 
 def _untied(reading: rnn.Reading) -> dict[int, np.ndarray]:

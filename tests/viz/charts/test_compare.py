@@ -118,3 +118,13 @@ def test_frames_need_a_gradient():
         viz.frames(viz.draw(net))
     with pytest.raises(UnsupportedFormat, match="a triangle is a chart"):
         viz.frames(MAKE["triangle"](rnn.read("hel", rnn.RNN, 2)))
+
+
+def test_the_number_of_columns_can_be_given(figures):
+    sheets = [viz.compare(figures, columns=columns).sheet for columns in (1, 2, 3)]
+    offsets = [[item.offset for item in sheet.items if isinstance(item, Group)] for sheet in sheets]
+    assert [len({x for x, _ in places}) for places in offsets] == [1, 2, 3]
+    assert [len({y for _, y in places}) for places in offsets] == [3, 2, 1]
+    for columns in (0, 4):
+        with pytest.raises(ValueError, match="expects 1 to 3 columns for as many figures"):
+            viz.compare(figures, columns=columns)

@@ -57,6 +57,33 @@ def test_dots_are_dots():
     assert all(isinstance(item, Circle) for item in places)
 
 
+def test_a_limit_is_a_thin_line_of_the_colour_of_its_curve():
+    chart = scene(
+        "t", {"a": [(0, 0), (2, 2)], "b": [(0, 1), (2, 0)]}, "x", "y", limits={"b": [(0, 1), (2, 4)]}, limit="most"
+    )
+    sheet = chart.sheet()
+    (group,) = [item for item in drawn(sheet, "l1") if isinstance(item, Group)]
+    (thin,) = group.items
+    curve = drawn(sheet, "l1")[1]
+    assert thin.path.start == curve.path.start
+    assert chart.spans == ((0.0, 2.0), (0.0, 4.0))
+    for theme in THEMES:
+        found, own = resolve(theme, ["l1", "lim"]), resolve(theme, ["l1"])
+        assert found["stroke"] == own["stroke"]
+        assert float(found["stroke-width"]) < float(own["stroke-width"])
+    assert "most" in {"".join(run.text for run in item.text) for item in sheet.items if isinstance(item, Word)}
+    with pytest.raises(ValueError, match="a limit for 'c', which is not among the curves"):
+        scene("t", {"a": [(0, 1)]}, "x", "y", limits={"c": [(0, 1)]})
+
+
+def test_every_pattern_of_dashes_can_be_written_as_tex(tmp_path):
+    curves = {str(n): [(0, n), (1, n + 1)] for n in range(STYLES)}
+    figure = charts.lines("t", curves, across="x", up="y", limits={"3": [(0, 0), (1, 1)]})
+    text = figure.save(tmp_path / "x.tex").read_text(encoding="ascii")
+    assert "dash pattern=on 12bp off 3bp on 3bp off 3bp" in text
+    assert "none" not in text.split("\\begin{document}")[1]
+
+
 @pytest.mark.parametrize("curves", [{}, {"a": []}, {"a": [(0, math.nan)]}, {str(n): [(0, 1)] for n in range(6)}])
 def test_refuses_what_it_cannot_draw(curves):
     with pytest.raises(ValueError, match="lines: "):

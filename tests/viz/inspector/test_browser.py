@@ -1,14 +1,12 @@
 """The inspector in a real browser: what a reader does with mouse and keys, and that the page asks for nothing.
 
-Needs the package playwright and a Chromium; without them these tests are skipped. Any message on the console, any
-failure of the script and any request beside the file itself fails the test that made it.
+Needs the package playwright and a Chromium; without them these tests are skipped (see `tests/viz/conftest.py`).
 """
 
 from __future__ import annotations
 
-import os
+import functools
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -16,28 +14,8 @@ import pytest
 import minigrad as mg
 import rnn
 import viz
+from viz.cli import main
 from viz.inspector.light import light
-
-sync_api = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: pip install 'minigrad[browser]'"
-)
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium, or name one in the variable CHROMIUM")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -48,28 +26,6 @@ def reading():
 @pytest.fixture(scope="module")
 def written(reading, tmp_path_factory):
     return viz.inspect(reading).save(tmp_path_factory.mktemp("inspector") / "lstm.html")
-
-
-@pytest.fixture
-def opened(browser):
-    """Opens a file in a window of its own, and watches it."""
-    contexts, wrong = [], []
-
-    def open_file(path, scheme="light"):
-        context = browser.new_context(viewport={"width": 1600, "height": 900}, color_scheme=scheme, offline=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: wrong.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-        page.on("request", lambda request: request.url == path.as_uri() or wrong.append(f"request: {request.url}"))
-        page.goto(path.as_uri())
-        page.set_default_timeout(5000)
-        return page
-
-    yield open_file
-    for context in contexts:
-        context.close()
-    assert not wrong
 
 
 @pytest.fixture
@@ -109,6 +65,22 @@ def test_a_click_tells_what_is_known_of_a_box(page, reading):
     assert classed(page, "near") == {place for place, edge in enumerate(edges) if chosen in (edge["from"], edge["to"])}
 
 
+def test_what_comes_back_from_every_user_is_told(page, reading):
+    c = reading.unrolled.steps[1].c
+    flow = mg.flow(reading.loss, reading.unrolled.model.parameters["weight_hh_l0"])
+    sweep = mg.backprop(reading.loss)
+    box(page, "c_2 =").click()
+    table = page.locator("#details table").nth(1)
+    rows = [row.inner_text().split("\t") for row in table.locator("tbody tr").all()]
+    assert [row[0].split()[0] for row in rows] == ["tanh", "mul", "sum"]
+    uses = sweep.uses(c)
+    sizes = mg.run([sweep.contributions[use] for use in uses])
+    for row, use in zip(rows, uses, strict=False):
+        assert float(row[2]) == pytest.approx(float(np.linalg.norm(sizes[sweep.contributions[use]])), rel=5e-3)
+        assert float(row[3].split()[0]) == pytest.approx(100 * flow.edge_shares[use], rel=5e-3)
+    assert float(rows[2][3].split()[0]) == pytest.approx(100 * flow.through(c).share, rel=5e-3)
+
+
 def test_a_click_on_an_edge_tells_its_share(page):
     place = next(place for place, edge in enumerate(data(page)["views"][0]["edges"]) if edge.get("share", 0) > 0.05)
     x, y = page.eval_on_selector(
@@ -144,6 +116,28 @@ def test_every_box_has_a_name_for_a_screen_reader(page):
     assert page.locator('svg[role="group"] > title').count() == 2
 
 
+def test_names_for_a_screen_reader_tell_boxes_apart(page, opened, tmp_path):
+    names = page.eval_on_selector_all("[data-view='0'] [data-box]", "all => all.map(one => one.ariaLabel)")
+    named = [name for name in names if not name.startswith("u ⊙ v")]
+    assert len({name for name in names if name.startswith("c_2 = ")}) == 3
+    assert any(name.startswith("c_2 = u + v, state handed on, t = 2, add, 1×4, value norm") for name in names)
+    assert any(name.startswith("c_2 = u + v, branch, t = 2") for name in names)
+    assert any(name.startswith("a_2 = u + b_hh, t = 2, add, 1×16") for name in named)
+    assert any(name.startswith("W_hh, weight, weight_hh_l0, parameter, 16×4") for name in names)
+    both = opened(
+        viz.inspect(rnn.read("hel", functools.partial(rnn.GRU, bidirectional=True), 2)).save(tmp_path / "x.html")
+    )
+    told = data(both)
+    made = [told["nodes"][found["nodes"][-1]].get("t") for found in told["views"][0]["boxes"]]
+    place, t = next(
+        (place, t)
+        for place, (found, t) in enumerate(zip(told["views"][0]["boxes"], made, strict=True))
+        if found["role"] == "junction" and t is not None and found["t"] != f"t = {t}"
+    )
+    both.locator(f'[data-view="0"] [data-box="{place}"]').focus()
+    assert both.inner_text("#details h2 small").strip() == f"t = {t}"
+
+
 def test_keys_step_through_both_passes(page):
     view = data(page)["views"][0]
     page.keyboard.press("Home")
@@ -156,6 +150,40 @@ def test_keys_step_through_both_passes(page):
     page.keyboard.press("End")
     assert classed(page, "todo", "box") == set() == classed(page, "unsent")
     assert page.evaluate("document.getElementById('at').value") == page.evaluate("document.getElementById('at').max")
+
+
+def test_the_panel_tells_of_the_box_that_is_stepped_to(page):
+    view = data(page)["views"][0]
+    page.keyboard.press("Home")
+    for _ in range(9):
+        page.keyboard.press("n")
+    current = view["order"][8]
+    assert classed(page, "current", "box") == {current}
+    assert classed(page, "chosen", "box") == set()
+    node = data(page)["nodes"][view["boxes"][current]["nodes"][-1]]
+    assert node["op"] in page.inner_text("#details dl")
+    done = set(view["order"][:9])
+    assert classed(page, "todo", "tag") == {place for place, tag in enumerate(view["tags"]) if tag["box"] not in done}
+    page.click("#tab-table")
+    page.keyboard.press("n")
+    assert page.locator("#table").is_visible()
+
+
+def test_a_state_hands_on_what_it_has_gathered(page):
+    view = data(page)["views"][0]
+    state = next(place for place, box in enumerate(view["boxes"]) if (box["role"], box["label"]) == ("state", "c_3"))
+    back = [place for place in reversed(view["order"]) if any(e["to"] == place and "state" in e for e in view["edges"])]
+    page.locator("#at").fill(str(len(view["order"]) + back.index(state) + 1))
+    (edge,) = [edge for edge in view["edges"] if edge["to"] == state]
+    assert re.search(r"c3 gathers ([\d.]+) from what it feeds", page.inner_text("#said"))[1] == f"{edge['norm']:.3g}"
+
+
+def test_keys_work_after_the_slider_was_moved(page):
+    page.locator("#at").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.getElementById('at').value") != page.evaluate("document.getElementById('at').max")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "find"
 
 
 def test_the_slider_shows_the_gradient_as_far_as_it_has_come(page):
@@ -191,6 +219,21 @@ def test_closing_a_cell_hides_what_is_inside_and_keeps_its_border(page):
     assert page.locator("[data-shut]").count() == 4
     page.click("#shut-all")
     assert page.locator("[data-shut]").count() == 0
+
+
+def test_a_layer_closes_and_opens_at_a_button(opened, tmp_path):
+    reading = rnn.read("hel", functools.partial(rnn.RNN, layers=2), 2)
+    page = opened(viz.inspect(reading).save(tmp_path / "x.html"))
+    box(page, "a_1^0 =").click()
+    page.click("text=Close its layer (2 cells)")
+    assert page.locator("[data-shut]").count() == 2
+    assert {page.locator("[data-shut]").nth(place).get_attribute("data-about")[:17] for place in (0, 1)} == {
+        "RNN cell, layer 0"
+    }
+    page.click("text=Open its layer (2 cells)")
+    assert page.locator("[data-shut]").count() == 0
+    page.click("text=Close its cell")
+    assert page.locator("[data-shut]").count() == 1
 
 
 def test_closed_cells_stay_what_they_stand_for(page):
@@ -246,6 +289,32 @@ def test_search_finds_by_name_operation_and_line(page):
     assert page.locator("svg.finding").count() == 0
 
 
+def test_search_finds_a_weight_and_every_use_of_it(page):
+    view = data(page)["views"][0]
+    whole = page.locator('[data-view="0"] > svg').get_attribute("viewBox")
+    page.keyboard.press("/")
+    page.keyboard.type("weight_hh")
+    page.keyboard.press("Enter")
+    (dock,) = classed(page, "hit", "box")
+    assert classed(page, "hit", "tag") == {place for place, tag in enumerate(view["tags"]) if tag["dock"] == dock}
+    assert len(classed(page, "hit", "tag")) == 4
+    assert page.locator('[data-view="0"] > svg').get_attribute("viewBox") == whole
+
+
+def test_what_is_out_of_sight_comes_into_sight(page):
+    for _ in range(6):
+        page.click("#in")
+    page.keyboard.press("/")
+    page.keyboard.type("weight_hh")
+    page.keyboard.press("Enter")
+    stage = page.locator("#stage").bounding_box()
+    found = page.locator("[data-box].chosen").bounding_box()
+    assert stage["x"] <= found["x"]
+    assert found["x"] + found["width"] <= stage["x"] + stage["width"]
+    assert stage["y"] <= found["y"]
+    assert found["y"] + found["height"] <= stage["y"] + stage["height"]
+
+
 def lit_by(reading, level, wanted):
     """The places of the edges of a figure whose uses `wanted` asks for."""
     figure = viz.draw(reading, level=level)
@@ -265,7 +334,7 @@ def test_a_cell_of_the_table_lights_exactly_its_edges(page, reading):
             assert classed(page, "lit") == lit_by(reading, level, lambda use, at=(t, k): at in found.cells.get(use, {}))
             assert cell.get_attribute("aria-pressed") == "true"
             share = found.table.share[t, k]
-            shown = float(re.search(r"share (-?[\d.e-]+) %", page.inner_text("#now"))[1])
+            shown = float(re.search(r"share (-?[\d.e-]+)\s%", page.inner_text("#now"))[1])
             assert shown == pytest.approx(100 * share, rel=1e-2)
     page.click("#fit")
     page.locator('[data-view="1"] [tabindex="0"]').focus()
@@ -307,6 +376,26 @@ def test_pointing_at_an_item_lights_it_for_a_moment(page):
     assert not classed(page, "lit")
 
 
+def test_coming_by_with_the_tab_key_lights_an_item_for_a_moment(page):
+    page.click("#tab-paths")
+    page.locator("#paths").focus()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.dataset.tk") == "1,1"
+    assert classed(page, "lit")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    assert not classed(page, "lit")
+
+
+def test_the_table_has_no_empty_column(page, opened, tmp_path):
+    assert "made at" in page.locator("#table thead").text_content()
+    bare = tmp_path / "bare.html"
+    assert main(["inspect", "rnn", "--steps", "2", "--hidden", "2", "-o", str(bare)]) == 0
+    assert "made at" not in opened(bare).locator("#table thead").text_content()
+
+
 def test_the_table_leads_to_the_boxes(page):
     page.click("#tab-table")
     rows = page.locator("#table tbody tr")
@@ -336,6 +425,20 @@ def test_wheel_drag_and_fit_move_the_view(page):
     assert page.locator("[data-box].chosen").count() == 0
     page.click("#fit")
     assert drawing.get_attribute("viewBox") == " ".join(f"{float(x):g}" for x in whole.split())
+
+
+def test_a_very_wide_drawing_begins_where_it_can_be_read(opened, tmp_path):
+    page = opened(viz.inspect(rnn.read("ab" * 20, rnn.RNN, 2), steps=40).save(tmp_path / "x.html"))
+    scale = """() => {
+        const svg = document.querySelector('[data-view="0"] > svg');
+        const box = svg.viewBox.baseVal;
+        return Math.min(svg.clientWidth / box.width, svg.clientHeight / box.height);
+    }"""
+    assert page.evaluate(scale) > 0.6
+    first = box(page, "x_1").bounding_box()
+    assert page.locator("#stage").bounding_box()["x"] < first["x"] < 600
+    page.click("#fit")
+    assert page.evaluate(scale) < 0.3
 
 
 def test_levels_and_themes_change(page, opened, written):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -51,7 +52,7 @@ TAGS = frozenset(_TAGS.split())
 _ATTRIBUTES = """
 lang charset http-equiv content name id class hidden role tabindex type for method placeholder autocomplete
 spellcheck min step xmlns viewbox transform d x y width height rx cx cy r font-size stroke-width dy data-view
-data-box data-edge data-tag data-cell data-words
+data-box data-edge data-tag data-cell data-words title
 """
 ATTRIBUTES = frozenset(_ATTRIBUTES.split())
 
@@ -224,6 +225,92 @@ def test_a_closed_cell_keeps_the_summed_flow_of_its_border(cell):
         assert bundle["edges"] == (2 if cell is rnn.GRU and view["level"] == "op" else 1)
 
 
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM, rnn.GRU])
+@pytest.mark.parametrize(("layers", "both"), [(1, True), (2, False), (2, True)])
+def test_stacked_and_bidirectional_nets_can_be_inspected(cell, layers, both):
+    """Also where a level has no place for some of the states: what is not drawn is not on the page either."""
+    reading = rnn.read("hel", functools.partial(cell, layers=layers, bidirectional=both), 2)
+    for view in Reader(viz.inspect(reading).html).data["views"]:
+        assert sorted(view["order"]) == list(range(len(view["order"])))
+        assert {edge[end] for edge in view["edges"] for end in ("from", "to")} <= set(view["order"])
+        assert {cell["steps"] for cell in view["cells"]} == {2}
+    table = Reader(viz.inspect(reading).html).data["flow"]["table"]
+    assert np.shape(table["share"]) == (2, 2)
+
+
+def test_both_levels_show_the_steps_that_were_asked_for():
+    for steps, shown in ((10, [10, 10]), (None, [5, 3])):
+        data = Reader(viz.inspect(rnn.read("ab" * 5 + "a", rnn.RNN, 2), steps=steps).html).data
+        assert [len({box["t"] for box in view["boxes"] if box["role"] == "input"}) for view in data["views"]] == shown
+
+
+def test_names_are_those_of_the_figure():
+    data = Reader(viz.inspect(rnn.read("hel", functools.partial(rnn.GRU, layers=2, bidirectional=True), 2)).html).data
+    view = data["views"][0]
+    states = [box for box in view["boxes"] if box["role"] == "state" and box["label"] not in ("h_3^←0", "h_3^←1")]
+    assert len(states) == 10
+    for box in states:
+        (node,) = box["nodes"]
+        name = data["nodes"][node]["name"]
+        text = "".join(p if isinstance(p, str) else ("_" if p[1] == 1 else "^") + p[0] for p in name)
+        assert text == box["label"]
+    assert ["h", ["0", 2]] in [gate["name"] for gate in data["flow"]["gates"]]
+    assert data["flow"]["source"] == ["W", ["hh", 1], ["0", 2]]
+
+
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM, rnn.GRU])
+def test_what_flows_into_a_node_flows_out(cell):
+    """Shares and sizes of the uses, shown or not, are the engine's, and the shares are conserved."""
+    reading = rnn.read("hello", cell, 3)
+    data = Reader(viz.inspect(reading, steps=3).html).data
+    nodes, checked, unseen = data["nodes"], 0, 0
+    for node in nodes:
+        uses = [use if "slot" not in use else nodes[use["node"]]["into"][use["slot"]] for use in node["out"]]
+        unseen += sum("slot" not in use for use in node["out"])
+        into = [edge["share"] for edge in node["into"] if "share" in edge]
+        out = [use["share"] for use in uses if "share" in use]
+        if into:
+            checked += 1
+            assert sum(out) == pytest.approx(sum(into), rel=1e-2, abs=1e-3 * sum(map(abs, into + out)))
+    assert checked > 20
+    assert unseen > 0
+    (weight,) = [node for node in nodes if node.get("called") == "weight_hh_l0"]
+    assert len(weight["out"]) == 4
+
+
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM, rnn.GRU])
+def test_shares_of_lags_gates_and_paths_are_those_of_the_flow(cell):
+    """By ways of their own: a lag is the class of paths that cross so many borders between steps."""
+    reading = rnn.read("hello", cell, 3)
+    told = Reader(viz.inspect(reading).html).data["flow"]
+    flow = mg.flow(reading.loss, reading.unrolled.model.parameters["weight_hh_l0"])
+
+    def crosses(edge):
+        times = [node.scope.get("t") for node in (edge.argument, edge.user)]
+        return None not in times and times[0] != times[1]
+
+    lags = flow.classes(crosses)
+    assert [lag["lag"] for lag in told["lags"]] == sorted(lags)
+    for lag in told["lags"]:
+        assert lag["share"] == pytest.approx(lags[lag["lag"]].share, rel=1e-3, abs=1e-12)
+    assert sum(lag["share"] for lag in told["lags"]) == pytest.approx(1, abs=1e-3)
+    named = {gate["name"]: gate for gate in told["gates"]}
+    for name in {"lstm": "ifgo", "gru": "rzn", "rnn": "h"}[cell.__name__.lower()]:
+        nodes = [getattr(step, name) for step in reading.unrolled.steps]
+        assert named[name]["share"] == pytest.approx(flow.through(nodes).share, rel=1e-3, abs=1e-12)
+        assert named[name]["share"] == pytest.approx(1 - flow.avoiding(nodes).share, rel=1e-3, abs=1e-3)
+    for path, found in zip(told["paths"], flow.top(len(told["paths"])).paths, strict=True):
+        assert path["share"] == pytest.approx(found.share, rel=1e-3)
+
+
+def test_paths_that_share_their_names_are_told_apart():
+    w = mg.parameter([1.0, 2.0], name="w")
+    data = Reader(viz.inspect(mg.sum(mg.tanh(w * 0.1) * w).named("y")).html).data
+    words = ["".join(map(str, path["words"])) for path in data["flow"]["paths"]]
+    assert len(set(words)) == len(words) == 2
+    assert not data["flow"]["long"]
+
+
 def test_the_order_is_that_of_the_computation(lstm):
     for view in Reader(lstm).data["views"]:
         turn = {box: place for place, box in enumerate(view["order"])}
@@ -285,6 +372,7 @@ def test_long_sequences_stay_small():
     html = viz.inspect(rnn.read("ab" * 60, rnn.RNN, 2)).html
     assert len(html) < 400_000
     assert "table" not in Reader(html).data["flow"]
+    assert Reader(html).data["flow"]["long"]
 
 
 def test_refuses_a_level_that_does_not_exist(reading):

@@ -14,7 +14,11 @@ import pytest
 
 from viz import lessons
 from viz.cli import main
-from viz.lessons.lesson import Claim, Lesson, Numbers, Shown
+from viz.figure import Figure
+from viz.lessons.lesson import Claim, Lesson, Numbers, Shown, _lowered
+from viz.lessons.sketch import Sketch
+from viz.scene import Box
+from viz.words import plain, rich
 
 
 @cache
@@ -65,7 +69,7 @@ def test_tables_are_rectangular():
 
 
 def test_the_same_bytes_on_every_run(tmp_path):
-    here = lessons.page({name: made(name) for name in lessons.LESSONS})
+    here = lessons.page({name: made(name) for name in lessons.LESSONS}, lessons.LESSONS)
     target = tmp_path / "all.html"
     program = "import sys; from viz.cli import main; sys.exit(main(sys.argv[1:]))"
     identities = [node.get("id") for node in parsed(here).iter() if node.get("id")]
@@ -76,6 +80,64 @@ def test_the_same_bytes_on_every_run(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_page_says_which_lesson_it_is_and_how_many_claims_hold():
+    lesson = Lesson("One", ("text", Claim("a", True), Claim("b", False), "more", Claim("c", True)))
+    root = parsed(lessons.page({"one": lesson}, ("zero", "one")))
+    assert root.find(".//article/p").text == "Lesson 2 of 2"
+    assert [node.text for node in root.iter("h2")] == [
+        "Checked as this page was written: 1 of 2 claims hold",
+        "Checked as this page was written: 1 of 1 claim hold",
+    ]
+    both = parsed(lessons.page({"one": lesson, "two": lesson}))
+    assert [node.get("href") for node in both.iter("a")] == ["#one", "#two", "#contents", "#contents"]
+
+
+def test_numbers_and_apostrophes_are_set_as_in_a_book():
+    root = parsed(lessons.page({"one": Lesson("The net's", ("off by -2.8e-17, 1e6 times; x1e3y; it's",))}))
+    (paragraph,) = [node for node in root.iter("p") if node.get("class") is None]
+    assert "".join(paragraph.itertext()) == "off by −2.8\u00a0×\u00a010−17, 1\u00a0×\u00a0106 times; x1e3y; it’s"
+    assert [node.text for node in paragraph.iter("sup")] == ["−17", "6"]
+    assert root.find(".//h1").text == "The net’s"
+
+
+def test_steps_can_be_counted_from_zero():
+    from viz.lessons.four_paths import _net
+    from viz.lessons.lesson import drawn
+
+    errors, _ = _net()
+    one, zero = (drawn(errors[3], "op", first=first) for first in (1, 0))
+
+    def labels(figure, role):
+        return [plain(box.label) for box in figure.scene.boxes if box.role == role]
+
+    assert labels(one, "state") == ["s_0", "s_1", "s_2", "s_3", "s_4"]
+    assert labels(zero, "state") == ["s_−1", "s_0", "s_1", "s_2", "s_3"]
+    assert [plain(column.header) for column in zero.scene.columns] == ["", "t = 0", "t = 1", "t = 2", "t = 3"]
+    assert [box.id for box in one.scene.boxes] == [box.id for box in zero.scene.boxes]
+    assert one.scene.edges[0].mark == zero.scene.edges[0].mark
+    assert len(zero.svg) > 1000
+
+
+def test_counting_from_zero_leaves_the_keys_of_a_scene_alone():
+    box = Box("a_1", 0, "k_1", "state", rich("h_1"), "h_1, t = 2, W_12 at 3", lane="lane_1")
+    assert _lowered(box) == Box("a_1", 0, "k_1", "state", rich("h_0"), "h_0, t = 1, W_11 at 2", lane="lane_1")
+
+
+def test_the_sketch_shows_who_reads_and_who_answers():
+    from viz.lessons import shapes
+
+    for shape, (_, steps, reads, answers) in zip(
+        shapes._sketch().shapes, ((name, *found[:3]) for name, found in shapes.SHAPES.items()), strict=True
+    ):
+        single = Figure(Sketch((), (), (), (), (shape,)))
+        words = re.findall(r"<text[^>]*>([xhy])<tspan[^>]*>(\d)", single.svg)
+        assert sorted(words) == sorted(
+            [("h", str(t + 1)) for t in range(steps)]
+            + [("x", str(t + 1)) for t in reads]
+            + [("y", str(t + 1)) for t in answers]
+        )
+
+
 def test_texts_are_escaped():
     hostile = "</p><script>alert(1)</script>&\"'\x00\ud800"
     lesson = Lesson(hostile, (hostile, Claim(hostile, True), Numbers((hostile,), ((hostile,),))))
@@ -83,7 +145,7 @@ def test_texts_are_escaped():
     root = parsed(page)
     assert [node for node in root.iter() if node.tag in ("script", "b")] == []
     shown = "</p><script>alert(1)</script>&\"'\ufffd\ufffd"
-    assert root.find(".//article/p").text == shown
+    assert root.find(".//article/p[2]").text == shown
     assert root.find(".//article").get("id") == 'a"><b>'
 
 
@@ -123,7 +185,7 @@ def test_refuses_in_one_sentence(arguments, said, capsys, tmp_path, monkeypatch)
 def test_writes_to_standard_output(capsysbinary):
     assert main(["lesson", lessons.LESSONS[0], "-o", "-"]) == 0
     out, err = capsysbinary.readouterr()
-    assert out.decode() == lessons.page({lessons.LESSONS[0]: made(lessons.LESSONS[0])})
+    assert out.decode() == lessons.page({lessons.LESSONS[0]: made(lessons.LESSONS[0])}, lessons.LESSONS)
     assert b"claims checked" in err
 
 

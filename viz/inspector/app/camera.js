@@ -1,6 +1,6 @@
 // Pan and zoom: the view box of the drawing is the camera.
 
-const camera = { whole: [], box: [] };
+const camera = { whole: [], box: [], begun: [] };
 
 function svg() {
   return document.querySelector(`[data-view="${state.view}"] > svg`);
@@ -13,6 +13,22 @@ function look([x, y, wide, high]) {
 
 function fit() {
   look(camera.whole[state.view]);
+}
+
+// A drawing so wide that nothing could be read of the whole begins at its left end, as large as the boxes allow.
+const LEGIBLE = 0.45;
+function begin() {
+  const { width, height } = svg().getBoundingClientRect();
+  const [x, , wide] = camera.whole[state.view];
+  const spots = view().boxes.map(({ spot }) => spot);
+  const top = Math.min(...spots.map((spot) => spot[1])) - 30;
+  const low = Math.max(...spots.map((spot) => spot[1] + spot[3])) + 60;
+  const scale = Math.min(1, height / (low - top));
+  fit();
+  if (width / wide < LEGIBLE && scale > width / wide) {
+    look([x, view().origin[1] + (top + low) / 2 - height / scale / 2, width / scale, height / scale]);
+  }
+  camera.begun[state.view] = true;
 }
 
 // Pixels a unit of the drawing takes, and the point of the drawing under a point of the screen.
@@ -38,16 +54,17 @@ function pan(dx, dy) {
   look([x - dx, y - dy, wide, high]);
 }
 
-// Bring a place of the drawing into sight, without moving more than needed.
+// Bring a place of the drawing into sight, without moving more than needed; what is in sight already stays.
 function reveal([left, top, wide, high]) {
   const [ox, oy] = view().origin;
   const [x, y, across, down] = camera.box[state.view];
-  const middle = [left + ox + wide / 2, top + oy + high / 2];
-  const edge = 0.06;
-  const inside = (at, from, size) => at > from + edge * size && at < from + (1 - edge) * size;
-  if (!inside(middle[0], x, across) || !inside(middle[1], y, down)) {
-    look([middle[0] - across / 2, middle[1] - down / 2, across, down]);
-  }
+  const shift = (from, size, low, room) => {
+    if (low >= from && low + size <= from + room) return 0;
+    const edge = Math.max(0, Math.min(0.15 * room, (room - size) / 2));
+    return low < from ? low - edge - from : low + size + edge - from - room;
+  };
+  const by = [shift(x, wide, left + ox, across), shift(y, high, top + oy, down)];
+  if (by[0] || by[1]) look([x + by[0], y + by[1], across, down]);
 }
 
 function startCamera(stage) {

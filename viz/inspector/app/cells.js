@@ -50,7 +50,7 @@ function redraw() {
   root.append(layer);
   byId("shut-all").textContent = shut.size ? "Open all cells" : "Close all cells";
   byId("shut-all").setAttribute("aria-pressed", String(shut.size > 0));
-  byId("shut-all").disabled = !shown.cells.length;
+  byId("shut-all").hidden = !shown.cells.length;
   tell("redrawn");
 }
 

@@ -9,6 +9,7 @@ function startDetails() {
     panel.scrollTop = 0;
     if (about) openTab("details");
   });
+  on("redrawn", () => listening());
   byId("details").replaceChildren(...welcome());
 }
 
@@ -29,10 +30,11 @@ function boxDetails(box, tag) {
   const share = through(box);
   const buttons = [];
   if (lightable(box)) buttons.push(element("button", { type: "button", onclick: () => lightBox(box) }, "Light the paths through it"));
-  if (cell >= 0) buttons.push(element("button", { type: "button", onclick: () => toggleCell(cell) }, "Close its cell"));
+  if (cell >= 0) buttons.push(...cellButtons(cell));
   if (buttons.length) found.push(element("p", { class: "buttons" }, ...buttons));
   if (tag !== undefined) found.push(element("p", {}, here().tags[tag].dataset.about));
-  if (share !== undefined) found.push(element("p", {}, "Share of the gradient that passes through: ", element("b", {}, percent(share))));
+  if (share !== undefined) found.push(element("p", {}, "Share of the gradient in ", ...rich(data.flow.source), " that passes through: ", element("b", {}, percent(share)), ...apart(main, share)));
+  else if (data.flow && main.adjoint && here().turn.has(box)) found.push(element("p", { class: "quiet" }, "No path of the gradient in ", ...rich(data.flow.source), " runs through it."));
   found.push(...nodeDetails(main));
   if (nodes.length > 1) {
     found.push(element("h3", {}, `Made of ${nodes.length} operations`));
@@ -44,10 +46,30 @@ function boxDetails(box, tag) {
   return found;
 }
 
+// A state that is drawn apart from the box that makes it carries a part of what passes through it.
+function apart(node, share) {
+  const shares = node.out.map(({ node: user, slot, share: own }) => (user === undefined ? own : data.nodes[user].into[slot].share));
+  const whole = shares.filter((part) => typeof part === "number").reduce((a, b) => a + b, 0);
+  return typeof share !== "number" || Math.abs(whole - share) <= 2e-3 * Math.max(Math.abs(whole), ...shares.map(Math.abs).filter(Number.isFinite)) ? [] : [" here, of ", percent(whole), " in all"];
+}
+
+// The cell that the box is in, and all cells of its layer, closed or open at a press.
+function cellButtons(cell) {
+  const layer = view().cells.filter(({ key }) => key === view().cells[cell].key).length;
+  const verb = () => (state.shut[state.view].has(cell) ? "Open" : "Close");
+  const made = [["its cell", false], ...(layer > 1 ? [[`its layer (${layer} cells)`, true]] : [])].map(([what, all]) =>
+    [what, element("button", { type: "button", onclick: (event) => { toggleCell(cell, all); event.currentTarget.focus({ preventScroll: true }); } }, `${verb()} ${what}`)]);
+  listening = () => { for (const [what, button] of made) button.textContent = `${verb()} ${what}`; };
+  return made.map(([, button]) => button);
+}
+
+let listening = () => {};
+
 function heading(node, label, t) {
   const named = node.called !== undefined;
   const words = named ? rich(node.name) : node.computes ? [] : [label];
-  return element("h2", {}, ...words, named && node.computes ? " = " : "", ...rich(node.computes), t ? element("small", {}, ` ${t}`) : "");
+  const step = when(node, t);
+  return element("h2", {}, ...words, named && node.computes ? " = " : "", ...rich(node.computes), step ? element("small", {}, ` ${step}`) : "");
 }
 
 function nodeDetails(node) {
@@ -61,26 +83,34 @@ function nodeDetails(node) {
   return [
     element("dl", {}, ...rows.flatMap(([name, ...words]) => [element("dt", {}, name), element("dd", {}, ...words)])),
     node.value ? numbers("Value", node.value, node.shape) : undefined,
-    node.adjoint ? numbers("Adjoint ∂L/∂ this", node.adjoint, node.shape) : undefined,
-    node.into.length ? flowTable(node) : undefined,
-    node.out.length ? element("p", {}, "Feeds ", ...links(node.out.map((use) => use.node))) : undefined,
+    node.adjoint ? numbers(node.called === undefined ? "Adjoint ∂L/∂ this" : ["Adjoint ∂L/∂", ...rich(node.name)], node.adjoint, node.shape) : undefined,
+    node.into.length ? inTable(node) : undefined,
+    node.out.length ? outTable(node) : undefined,
   ].filter(Boolean);
 }
 
 function numbers(title, { size, first, norm, low, high, odd }, shape) {
   const about = size === 1 ? number(first[0]) : norm === undefined ? "" : `norm ${number(norm)}, from ${number(low)} to ${number(high)}`;
-  const parts = [element("h3", {}, title, " ", element("span", { class: "quiet" }, about))];
+  const parts = [element("h3", {}, ...[title].flat(), " ", element("span", { class: "quiet" }, about))];
   if (odd) parts.push(element("p", { class: "odd" }, `${odd} of ${size} numbers are NaN or infinite`));
   if (size > 1) {
     const most = Math.max(...first.filter((value) => typeof value === "number").map(Math.abs), 0);
-    const wide = shape.length > 1 ? Math.min(shape.at(-1), 16) : Math.min(size, 8);
-    const grid = element("div", { class: "grid", role: "img", "aria-label": `${title}: ${first.slice(0, 12).map(number).join(", ")}${size > 12 ? " …" : ""}` });
+    const spell = first.length <= 32;
+    const wide = columns(shape.length > 1 ? shape.at(-1) : size, spell);
+    const grid = element("div", { class: spell ? "grid" : "grid small", role: "img", "aria-label": `${[title].flat()[0]}: ${first.slice(0, 12).map(number).join(", ")}${size > 12 ? " …" : ""}` });
     grid.style.gridTemplateColumns = `repeat(${wide || 1}, 1fr)`;
-    for (const value of first) grid.append(tile(value, most, first.length <= 32));
+    for (const value of first) grid.append(tile(value, most, spell));
     parts.push(grid);
     if (first.length < size) parts.push(element("p", { class: "quiet" }, `the first ${first.length} of ${size} numbers`));
   }
   return element("section", {}, ...parts);
+}
+
+// Tiles in a row: as many as the array has, or a part of them that fits; fewer where numbers are written out.
+function columns(across, spell) {
+  const most = spell ? 8 : 32;
+  for (let count = Math.min(across, most); count > most / 2; count -= 1) if (across % count === 0) return count;
+  return Math.min(across, most);
 }
 
 function tile(value, most, spell) {
@@ -97,21 +127,39 @@ function short(value) {
   return size === 0 ? "0" : size >= 0.01 && size < 1000 ? String(Number(value.toPrecision(2))).replace("0.", ".") : value.toExponential(0).replace("e+", "e");
 }
 
-function flowTable(node) {
+function inTable(node) {
   const known = node.into.some((use) => use.norm !== undefined);
-  const rows = node.into.map((use) =>
-    element("tr", {},
-      element("th", { scope: "row" }, ...rich(use.label), " ", ...links(use.node === undefined ? [] : [use.node], true)),
-      ...(known ? [
-        element("td", {}, ...(use.local && use.local.length ? rich(use.local) : ["–"])),
-        element("td", {}, ...rich(use.sends), use.norm === undefined ? "nothing" : ""),
-        element("td", { class: "n" }, number(use.norm)),
-        element("td", { class: "n" }, percent(use.share)),
-      ] : [element("td", {}, use.op)])));
+  const rows = node.into.map((use) => [
+    [...rich(use.label), " ", ...links(use.node === undefined ? [] : [use.node], true)],
+    ...(known ? [use.local && use.local.length ? rich(use.local) : "–", use.norm === undefined ? "nothing" : rich(use.sends), number(use.norm), percent(use.share)] : [use.op]),
+  ]);
   const names = known ? ["from", "local derivative", "sends back", "norm", "share"] : ["from", "op"];
-  return element("section", {}, element("h3", {}, known ? "What it takes, and what it sends back" : "What it takes"),
-    element("div", { class: "wide" }, element("table", {}, element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)))),
-      element("tbody", {}, ...rows))));
+  return flowTable(known ? "What it takes, and what it sends back" : "What it takes", names, rows);
+}
+
+const LISTED = 24;
+
+function outTable(node) {
+  const uses = node.out.map((use) => (use.node === undefined ? use : { ...data.nodes[use.node].into[use.slot], label: undefined, user: use.node }));
+  const known = uses.some((use) => use.norm !== undefined);
+  const rows = uses.slice(0, LISTED).map((use) => [
+    use.user === undefined ? rich(use.label) : links([use.user]),
+    ...(known ? [use.norm === undefined ? "nothing" : rich(use.sends), number(use.norm), percent(use.share)] : []),
+  ]);
+  if (known && uses.length > 1) {
+    const shares = uses.map((use) => use.share).filter((share) => typeof share === "number");
+    rows.push(["sum", "", node.adjoint ? number(node.adjoint.norm ?? Math.abs(node.adjoint.first[0])) : "", shares.length ? percent(shares.reduce((a, b) => a + b)) : ""]);
+  }
+  const more = uses.length > LISTED ? `, the first ${LISTED} of ${uses.length}` : "";
+  return flowTable((known ? "What it feeds, and what comes back" : "What it feeds") + more, known ? ["to", "comes back", "norm", "share"] : ["to"], rows);
+}
+
+function flowTable(title, names, rows) {
+  const last = names.length - 1;
+  const cell = (words, place) => element(place ? "td" : "th", { ...(place ? {} : { scope: "row" }), ...(last > 1 && place >= last - 1 ? { class: "n" } : {}) }, ...[words].flat());
+  return element("section", {}, element("h3", {}, title),
+    element("div", { class: "wide" }, element("table", {}, element("thead", {}, element("tr", {}, ...names.map((name, place) => element("th", { scope: "col", ...(last > 1 && place >= last - 1 ? { class: "n" } : {}) }, name)))),
+      element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map(cell)))))));
 }
 
 // Buttons that lead to the boxes that show these nodes.

@@ -28,9 +28,13 @@ function startDiagram(stage) {
       const title = group?.querySelector(":scope > title");
       if (!title) continue;
       group.dataset.about = title.textContent;
-      if (group.dataset.box !== undefined) group.setAttribute("aria-label", title.textContent);
       title.remove();
     }
+    boxes.forEach((group, box) => {
+      if (!group) return;
+      group.dataset.about = plain(aboutBox(data.views[shown].boxes[box]));
+      group.setAttribute("aria-label", group.dataset.about);
+    });
     for (const edge of edges) widen(edge);
     findStarts(edges, data.views[shown]);
     // Words beside a box go where the box goes.
@@ -45,6 +49,23 @@ function startDiagram(stage) {
     if (box !== undefined && Number(box) !== state.box) choose(Number(box));
   });
 }
+
+// What a box is, in a line: its name, what it computes, when, how large, and where it was made.
+const ROLES = { state: "state handed on", junction: "branch", parameter: "weight" };
+function aboutBox({ label, t, role, nodes }) {
+  const node = data.nodes[nodes.at(-1)];
+  const size = (name, found) => found && `, ${name} ${found.size === 1 ? number(found.first[0]) : `norm ${number(found.norm)}`}`;
+  const parts = (text) => (typeof text === "string" ? [text] : text ?? []);
+  return [
+    ...(node.called === undefined ? [label] : parts(node.name)), ...(node.computes && node.computes.length ? [" = ", ...parts(node.computes)] : []),
+    ROLES[role] ? `, ${ROLES[role]}` : "", node.called !== undefined && role === "parameter" ? `, ${node.called}` : "",
+    when(node, t) ? `, ${when(node, t)}` : "", `, ${node.op}, ${node.shape.join("×") || "scalar"}`,
+    size("value", node.value), size("adjoint", node.adjoint), node.site ? `, ${node.site}` : "",
+  ].filter(Boolean);
+}
+
+// The step a node belongs to; a state may stand in the column of another step, which takes it up.
+const when = (node, t) => (node.t !== undefined && t ? `t = ${node.t}` : t);
 
 // Some lines are drawn from the box that makes a state, not from the state: they hide with that box.
 function findStarts(edges, { boxes, edges: told }) {
@@ -82,6 +103,14 @@ function clear() {
   tell("chosen", null);
 }
 
+// What is stepped to is told of in the panel, if the panel is open, without taking the focus.
+function attend(box) {
+  mark(-1);
+  state.box = box;
+  reach(box);
+  if (!byId("details").hidden) tell("chosen", { box });
+}
+
 // Choose a box: it takes the focus, its edges stand out, the panel tells about it.
 function choose(box, focus = false) {
   const { boxes } = here();
@@ -95,14 +124,21 @@ function choose(box, focus = false) {
 function mark(box) {
   const { root, boxes, edges } = here();
   for (const old of root.querySelectorAll(".chosen,.near")) old.classList.remove("chosen", "near");
-  for (const other of boxes) other?.setAttribute("tabindex", "-1");
-  const reachable = boxes[box] ?? boxes[view().order[0]] ?? boxes[0];
-  reachable?.setAttribute("tabindex", "0");
+  reach(box);
+  for (const old of root.querySelectorAll("[aria-current]")) old.removeAttribute("aria-current");
   if (!boxes[box]) return;
   boxes[box].classList.add("chosen");
+  boxes[box].setAttribute("aria-current", "true");
   view().edges.forEach((edge, place) => {
     if (edge.from === box || edge.to === box) edges[place]?.classList.add("near");
   });
+}
+
+// The one box that the Tab key comes to.
+function reach(box) {
+  const { boxes } = here();
+  for (const other of boxes) other?.setAttribute("tabindex", "-1");
+  (boxes[box] ?? boxes[view().order[0]] ?? boxes[0])?.setAttribute("tabindex", "0");
 }
 
 function chooseEdge(edge) {
@@ -145,7 +181,8 @@ function hint(event) {
   if (box.hidden) return;
   const edge = view().edges[found.dataset.edge];
   const share = litShare(found) ?? edge?.share;
-  box.replaceChildren(found.dataset.about, ...(share === undefined ? [] : [element("b", {}, `share ${percent(share)}`)]));
+  const about = found.dataset.box === undefined ? [found.dataset.about] : rich(aboutBox(view().boxes[found.dataset.box]));
+  box.replaceChildren(...about, ...(share === undefined ? [] : [element("b", {}, `share ${percent(share)}`)]));
   place(event);
 }
 

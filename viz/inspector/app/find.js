@@ -27,13 +27,15 @@ function words(box) {
 
 function search(text) {
   const wanted = text.trim().toLowerCase();
-  const { root, boxes } = here();
+  const { root, boxes, tags } = here();
   hits = wanted ? boxes.map((_, box) => box).filter((box) => words(box).includes(wanted)) : [];
   const turn = (box) => here().turn.get(box) ?? -1;
   hits.sort((a, b) => turn(a) - turn(b));
   hit = -1;
   root.classList.toggle("finding", Boolean(wanted));
-  boxes.forEach((group, box) => group?.classList.toggle("hit", hits.includes(box)));
+  const found = new Set(hits);
+  boxes.forEach((group, box) => group?.classList.toggle("hit", found.has(box)));
+  view().tags.forEach(({ dock }, tag) => tags[tag]?.classList.toggle("hit", found.has(dock)));
   dress();
   byId("count").textContent = !wanted ? "" : hits.length === 1 ? "1 hit" : `${hits.length} hits`;
 }

@@ -14,7 +14,7 @@ function startLight() {
     element("p", { class: "quiet" }, `${all} paths lead from its uses to the loss. Point at an item to light its edges, click to keep them lit. Shares add up to 100 %; negative ones cancel. The yellow mark under an edge is as wide as its share of what is lit; a dashed purple one is negative.`));
   if (table) byId("paths").append(...triangle(table));
   if (lags) byId("paths").append(section("By lag t − k", lags.map((lag, place) => item([`lag ${lag.lag}`], lag, () => lightLag(lag, place)))));
-  else byId("paths").append(element("p", { class: "quiet" }, "The table of loss and use, and the lags, are listed for nets of up to 100 steps."));
+  else if (data.flow.long) byId("paths").append(element("p", { class: "quiet" }, "The table of loss and use, and the lags, are listed for nets of up to 100 steps."));
   if (gates.length) byId("paths").append(section("Through a gate or state, at any step", gates.map((gate, place) => item([...rich(gate.name), element("small", {}, ` ${gate.steps}`)], gate, () => lightGate(gate, place)))));
   byId("paths").append(section("Largest single paths", paths.map((found, place) => item(pathWords(found), found, () => lightPath(found, place)))));
   on("redrawn", () => shine(lit));
@@ -22,7 +22,7 @@ function startLight() {
 
 function pathWords({ words, length, norm }) {
   const shown = words.flatMap((word, place) => [place ? " → " : "", ...rich(word)]);
-  return [element("span", {}, ...shown), element("small", {}, ` ${length} edges, norm ${number(norm)}`)];
+  return [element("span", {}, ...shown), element("small", {}, ` over ${length} operations, norm ${number(norm)}`)];
 }
 
 function section(title, items) {
@@ -39,10 +39,12 @@ function item(words, { share, norm }, make) {
   return element("li", {}, button);
 }
 
-// Pointing lights for a moment, a click keeps the light on.
+// Pointing, or coming by with the Tab key, lights for a moment; a click keeps the light on.
 function lightsUp(button, make) {
   button.addEventListener("pointerenter", () => shine(make()));
   button.addEventListener("pointerleave", () => shine(pinned?.light ?? null));
+  button.addEventListener("focus", () => button.matches(":focus-visible") && shine(make()));
+  button.addEventListener("blur", () => shine(pinned?.light ?? null));
   button.addEventListener("click", () => {
     const again = pinned?.button === button;
     pin(again ? null : make(), again ? null : button);
@@ -119,15 +121,16 @@ function bit(hexadecimal, place) {
   return at >= 0 && ((parseInt(hexadecimal[at], 16) >> (place & 3)) & 1) === 1;
 }
 
-// A box with shares on its edges can be lit; what passes through it is what comes in.
+// A box on a path can be lit, unless the graph is so large that the page does not hold which edges that would be.
 const lightable = (box) => view().edges.some((edge) => edge.met !== undefined && bit(edge.met, box));
 
+// What passes through a box is what leaves it: the shares of its edges.
 function through(box) {
   const sum = (side) => {
     const found = view().edges.filter((edge) => edge[side] === box && edge.share !== undefined).map((edge) => edge.share);
     return found.length ? found.reduce((a, b) => a + b, 0) : undefined;
   };
-  return lightable(box) ? sum("from") ?? sum("to") : undefined;
+  return sum("from") ?? sum("to");
 }
 
 function lightBox(box) {
@@ -189,5 +192,8 @@ function glow(group, share, largest) {
 function now() {
   const line = byId("now");
   line.classList.toggle("on", Boolean(lit));
-  line.replaceChildren(...(lit ? [...lit.words.map((part) => part.cloneNode?.(true) ?? part), `: share ${percent(lit.share)}, ${lit.edges.size ? `${lit.edges.size} edges lit` : "in steps that are not shown"}`] : []));
+  if (!lit) return line.replaceChildren();
+  const edges = lit.edges.size ? `${lit.edges.size} edge${lit.edges.size === 1 ? "" : "s"} lit` : "in steps that are not shown";
+  line.replaceChildren(`share ${percent(lit.share)}, ${edges}: `, ...lit.words.map((part) => part.cloneNode?.(true) ?? part));
+  line.title = line.textContent;
 }

@@ -46,9 +46,9 @@ function number(value) {
 
 function percent(share) {
   if (typeof share !== "number") return share === undefined ? "" : String(share);
-  if (share === 0) return "0 %";
+  if (share === 0) return "0\u00a0%";
   const size = Math.abs(share) * 100;
-  return (size < 0.01 ? (share * 100).toExponential(1) : Number((share * 100).toPrecision(3))) + " %";
+  return (size < 0.01 ? (share * 100).toExponential(1) : Number((share * 100).toPrecision(3))) + "\u00a0%";
 }
 
 const told = {};

@@ -22,7 +22,7 @@ function plan() {
 // Show what is computed after `at` boxes.
 function step(at) {
   state.at = Math.min(Math.max(at, 0), frames.length);
-  const { root, boxes, edges } = here();
+  const { root, boxes, edges, tags } = here();
   const done = frames.slice(0, state.at);
   const forward = new Set(done.filter(({ back }) => !back).map(({ box }) => box));
   const backward = new Set(done.filter(({ back }) => back).map(({ box }) => box));
@@ -32,6 +32,7 @@ function step(at) {
     boxes[box]?.classList.toggle("todo", !forward.has(box));
     boxes[box]?.classList.remove("current");
   });
+  view().tags.forEach(({ box }, place) => tags[place]?.classList.toggle("todo", !forward.has(box)));
   view().edges.forEach((edge, place) => {
     edges[place]?.classList.toggle("todo", !forward.has(edge.to));
     edges[place]?.classList.toggle("unsent", edge.state !== undefined && !backward.has(edge.to));
@@ -41,6 +42,7 @@ function step(at) {
   const last = frames[state.at - 1];
   if (!whole && last) boxes[last.box]?.classList.add("current");
   if (!whole && last && !hiddenBox(last.box)) reveal(view().boxes[last.box].spot);
+  if (!whole && last) attend(last.box);
   const words = caption(last, whole);
   byId("at").setAttribute("aria-valuetext", words.map((part) => part.textContent ?? part).join(""));
   byId("said").replaceChildren(...words);
@@ -57,11 +59,16 @@ function caption(last, whole) {
   const start = [element("b", {}, place), t ? ` · ${t} · ` : " · "];
   if (!last.back) {
     const value = node.value && (node.value.size === 1 ? ` = ${number(node.value.first[0])}` : ` has norm ${number(node.value.norm)}`);
-    return [...start, ...name, ...(node.computes ? [" = ", ...rich(node.computes)] : []), value ? ` · value${value}` : ""];
+    const made = node.called === undefined && node.computes ? [] : [...name, node.computes ? " = " : ""];
+    return [...start, ...made, ...rich(node.computes), value ? ` · value${value}` : ""];
   }
   const sent = view().edges.filter((edge) => edge.to === last.box && edge.state !== undefined);
+  const same = (box) => view().boxes[box].nodes.at(-1) === nodes.at(-1);
+  // A state stands apart from the box that makes it: what it hands on is what later steps send back to it.
+  if (sent.length === 1 && same(sent[0].from)) return [...start, ...name, ` gathers ${number(sent[0].norm)} from what it feeds, and hands it back to where it is made`];
   const parts = sent.slice(0, 4).flatMap((edge, place) => [`${place ? ", " : ""}${number(edge.norm)} to `, ...named(edge.from)]);
-  const arrived = node.adjoint ? [`|∂L/∂`, ...name, `| = ${number(node.adjoint.norm ?? Math.abs(node.adjoint.first[0]))}`] : [...name];
+  const size = node.adjoint && number(node.adjoint.norm ?? Math.abs(node.adjoint.first[0]));
+  const arrived = size === undefined ? [...name] : node.called === undefined ? [...name, `: ${size} arrives`] : ["|∂L/∂", ...name, `| = ${size}`];
   return [...start, ...arrived, ...(parts.length ? [" · sends back ", ...parts] : [])];
 }
 

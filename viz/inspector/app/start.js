@@ -25,7 +25,8 @@ function closeHere(layer) {
 function pressKey(event) {
   const { target, key } = event;
   if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
-  const own = { INPUT: /./, BUTTON: /^( |Enter|Arrow.*)$/, DIV: /^( |Arrow.*|Home|End)$/ }[target.tagName];
+  const kind = target.type === "range" ? "range" : target.tagName;
+  const own = { INPUT: /./, range: /^(Arrow|Page|Home|End)/, BUTTON: /^( |Enter|Arrow.*)$/, DIV: /^( |Arrow.*|Home|End)$/ }[kind];
   if (own?.test(key) && target !== document.body) return;
   if (key === "Enter" || (key === " " && target.dataset?.shut !== undefined)) {
     if (target.dataset?.shut === undefined) return;
@@ -48,6 +49,7 @@ function show(place) {
   state.view = place;
   document.querySelectorAll("[data-view]").forEach((drawing) => { drawing.hidden = Number(drawing.dataset.view) !== place; });
   for (const button of byId("levels").children) button.setAttribute("aria-pressed", String(Number(button.dataset.level) === place));
+  if (!camera.begun[place]) begin();
   plan();
   redraw();
   mark(-1);
@@ -102,6 +104,7 @@ function start() {
   startTabs();
   startDiagram(byId("stage"));
   startCamera(byId("stage"));
+  begin();
   startDetails();
   startLight();
   startPass();

@@ -17,13 +17,18 @@ function fillTable() {
   const { order, boxes } = view();
   const given = boxes.map((_, box) => box).slice(order.length);
   const names = ["name", "t", "operation", "shape", "|value|", "|adjoint|", "share", "made at"];
+  const numeric = new Set([4, 5, 6]);
   // A state and the dot on its lane show the node of the box that makes it: one row is enough.
   const rows = new Map();
   for (const box of [...given, ...order]) if (!rows.has(boxes[box].nodes.at(-1))) rows.set(boxes[box].nodes.at(-1), box);
+  const written = [...rows.values()].map(tableRow);
+  const used = names.map((_, column) => written.some(({ cells }) => cells[column] !== ""));
+  const kept = (list) => list.filter((_, column) => used[column]);
   byId("table").replaceChildren(element("table", { class: "data" },
     element("caption", {}, `${rows.size} quantities in the order of time; a name leads to its box.`),
-    element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name)))),
-    element("tbody", {}, ...[...rows.values()].map(tableRow))));
+    element("thead", {}, element("tr", {}, ...kept(names.map((name, column) => element("th", { scope: "col", ...(numeric.has(column) ? { class: "n" } : {}) }, name))))),
+    element("tbody", {}, ...written.map(({ main, cells }) => element("tr", { "data-row": main },
+      ...kept(cells.map((words, column) => element(column ? "td" : "th", column ? (numeric.has(column) ? { class: "n" } : {}) : { scope: "row" }, words))))))));
 }
 
 function tableRow(box) {
@@ -31,10 +36,10 @@ function tableRow(box) {
   const node = data.nodes[nodes.at(-1)];
   const size = (found) => found && number(found.norm ?? found.first[0]);
   const name = node.called === undefined ? [label] : rich(node.name);
-  return element("tr", { "data-row": nodes.at(-1) },
-    element("th", { scope: "row" }, element("button", { type: "button", class: "link", onclick: () => go(box) }, ...name)),
-    element("td", {}, t.replace("t = ", "")), element("td", {}, nodes.length > 1 ? `${node.op} +${nodes.length - 1}` : node.op),
-    element("td", {}, node.shape.join("×") || "1"),
-    element("td", { class: "n" }, size(node.value) ?? ""), element("td", { class: "n" }, size(node.adjoint) ?? ""),
-    element("td", { class: "n" }, percent(through(box))), element("td", {}, node.site));
+  const cells = [
+    element("button", { type: "button", class: "link", onclick: () => go(box) }, ...name), when(node, t).replace("t = ", ""),
+    nodes.length > 1 ? `${node.op} +${nodes.length - 1}` : node.op, node.shape.join("×") || "1",
+    size(node.value) ?? "", size(node.adjoint) ?? "", percent(through(box)), node.site,
+  ];
+  return { main: nodes.at(-1), cells };
 }
