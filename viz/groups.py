@@ -130,9 +130,8 @@ class Kinds:
         args, step = self.timeline.args(node), self.timeline.step
         if node.op.name == "slice" and args[0] in self.handed and step.get(args[0]) != step.get(node):
             return True
-        outside = all(
-            arg.op.name == "constant" or (arg not in self.timeline.step and arg not in self.timeline.after) for arg in args
-        )
+        made = [arg for arg in args if arg.op.name != "constant"]
+        outside = all(arg not in step and arg not in self.timeline.after for arg in made)
         return outside and node.op.name in PLUMBING and not any(arg in self.weight for arg in node.args)
 
 
