@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,10 +14,11 @@ from minigrad import Node, Run
 from . import words
 from .groups import Group, Grouping, Kinds, cells, ops
 from .labels import at_step, character, name_of, shape_text
-from .measure import Sweep, mark, norm
+from .measure import Sweep, mark, norm, told
 from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
+from .shares import Shares, noted, shared
 from .timeline import CellKey, LaneNodes, cell_name, cell_of
-from .words import Rich, number, one_line, plain, plural, rich
+from .words import Rich, number, one_line, percent, plain, plural, rich
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,20 @@ class Assembly:
     Attributes:
         members: id of a box -> the nodes it stands for; of a dock item -> its parameter.
         uses: id of an edge or a tag -> the uses of nodes it stands for.
+
+    Given `shares`, arrows show those, or else the norm of what comes back.
     """
 
-    def __init__(self, kinds: Kinds, level: str, run: Run | None, sweep: Sweep | None, names: Names) -> None:
-        timeline = kinds.timeline
+    def __init__(
+        self,
+        kinds: Kinds,
+        level: str,
+        run: Run | None,
+        sweep: Sweep | None,
+        names: Names,
+        shares: Shares | None = None,
+    ) -> None:
+        timeline, self.shares = kinds.timeline, shares
         self.kinds, self.timeline, self.run, self.sweep, self.names = kinds, timeline, run, sweep, names
         self.grouping: Grouping = cells if level == "cell" else ops
         self.level = level
@@ -53,7 +63,7 @@ class Assembly:
         self.pills: dict[Node, str] = {}
         self.members: dict[str, list[Node]] = {}
         self.uses: dict[str, list[Use]] = {}
-        self.layers = len({cell[1] for cell in self.kinds.cells}) > 1
+        self.layers = kinds.layered
         self.lane = {lane.key: lane for lane in timeline.lanes}
 
     def build(self, shown: Sequence[int]) -> None:
@@ -70,8 +80,9 @@ class Assembly:
 
     @property
     def reference(self) -> float:
-        """The largest norm on any edge shown."""
-        return max((e.mark.norm for e in self.edges if e.mark and e.mark.state == "measured"), default=0.0)
+        """The largest norm, or share, on any edge or tag shown."""
+        marks = [edge.mark for edge in self.edges] + [tag.mark for box in self.boxes for tag in box.tags]
+        return max((found.size for found in marks if found and found.state == "measured"), default=0.0)
 
     def docked(self) -> tuple[DockItem, ...]:
         """The parameters shown, in the order in which they were made."""
@@ -209,7 +220,12 @@ class Assembly:
                 sent = self._sent([Use(member, slot)])
                 if sent is not None:
                     title += f"; contributes {number(sent, 3)} to |dL/d{plain(label)}|"
-                tag = Tag(f"{group.key}@{t} {len(found)}", identity, label, title, operand)
+                leaves = None
+                if self.shares is not None:
+                    leaves = shared(mark(sent, self._adjoint([member]) or 0.0), [Use(member, slot)], self.shares)
+                if leaves is not None and leaves.share is not None:
+                    title += f"; {percent(leaves.share, 3)} of the gradient leaves here"
+                tag = Tag(f"{group.key}@{t} {len(found)}", identity, label, title, operand, leaves, noted(leaves))
                 self.uses[tag.id] = [Use(member, slot)]
                 found.append((rank, plain(label), len(found), tag))
         return [tag for *_, tag in sorted(found, key=lambda item: item[:3])]
@@ -345,17 +361,8 @@ class Assembly:
     ) -> None:
         called = plain(at_step(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
         title = f"{called}, {shape_text(node.shape)}"
-        if found and found.state == "measured":
-            title += f"; gradient {number(found.norm, 3)} comes back"
-            title += f", gain {number(found.gain, 3)}" if math.isfinite(found.gain) else ""
-        elif found:
-            reason = {
-                "zero": "the gradient that arrives is exactly 0",
-                "structural": "the gradient stops here: a factor is 0",
-                "nonfinite": "the gradient is NaN or infinite",
-                "cut": "the gradient is cut here by stop_gradient",
-            }
-            title += f"; {reason.get(found.state, found.state)}"
+        found = found if self.shares is None else shared(found, uses, self.shares)
+        title += f"; {told(found)}" if found else ""
         if hidden:
             title += f"; over {plural(hidden, 'hidden step')}"
         identity = f"{source} to {target} {len(self.edges)}"

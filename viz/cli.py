@@ -110,6 +110,7 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
         "  minigrad draw lstm --text hello -o hello.svg\n"
         "  minigrad draw rnn --steps 8 --level op\n"
         "  minigrad draw gru --layers 2 --bidirectional\n"
+        "  minigrad draw lstm --text hello --edges share\n"
         "  minigrad draw lstm --steps 12 --chart river -o river.pdf\n\n" + _FRESH
     )
     _net_arguments(parser)
@@ -179,6 +180,13 @@ def _net_arguments(parser: argparse.ArgumentParser) -> None:
         help="cell: gates and states, as drawn by hand (default); op: every single operation",
     )
     parser.add_argument(
+        "--edges",
+        choices=("magnitude", "share"),
+        default="magnitude",
+        help="what the width of a gradient arrow says: magnitude, the norm of what comes back (default), or share, "
+        "the signed share of the gradient of the recurrent weight that passes",
+    )
+    parser.add_argument(
         "--seed",
         metavar="N",
         type=_whole("--seed", 0, 2**63),
@@ -235,9 +243,11 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
     if text is None:
         count = 4 if options.steps is None else options.steps
         text = ("hello" * (count // 5 + 1))[: count + 1]
-    reading = rnn.read(text, _net(options), options.hidden, rng=options.seed)
-    found = study(reading)
     chart = getattr(options, "chart", None)
+    if chart is not None and options.edges == "share":
+        raise Refusal(f"--edges share is for the net: a {chart} has no edges; leave out one of the two")
+    reading = rnn.read(text, _net(options), options.hidden, rng=options.seed)
+    found = study(reading, edges=options.edges)
     if chart is None:
         figure = figure_of(found, options.level, options.theme, len(text) if options.whole else None, sites=False)
     elif found.proof is None or len(reading.losses) < 2:

@@ -13,14 +13,14 @@ from minigrad import Edge, Node, Run
 from minigrad.paths import Flow
 from rnn import Reading, Unrolled
 
-from . import words
+from . import shares, words
 from .assemble import Assembly, Names
 from .figure import Figure
 from .groups import Kinds
 from .labels import character
-from .measure import Sweep, backward, norm
+from .measure import Sweep, backward, evaluate, norm
 from .proof import Proof, prove
-from .scene import Scene
+from .scene import Measure, Scene
 from .timeline import Timeline
 from .words import Rich, number, plural, rich
 
@@ -48,6 +48,8 @@ class Study:
     text: str = ""
     remarks: dict[int, Rich] = field(default_factory=dict)
     proof: Proof | None = None
+    shared: Flow | None = None
+    """The gradient whose shares the arrows show; None where they show norms."""
 
 
 @dataclass(slots=True)
@@ -68,39 +70,75 @@ class Behind:
     flow: Flow | None = None
 
 
-def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps: int | None = None) -> Figure:
+def draw(
+    subject: Subject,
+    *,
+    flow: Flow | None = None,
+    edges: Measure | None = None,
+    level: Level = "cell",
+    theme: str = "light",
+    steps: int | None = None,
+) -> Figure:
     """Draw `subject` unrolled in time, with its gradient if it has a loss.
 
     `subject` is a scalar node (its gradient is drawn), a list of nodes, an `rnn.Unrolled` (no loss,
     so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand, or
     `"op"`, every operation. Long sequences show their first and last steps; `steps` says how many
-    steps to show at most. Raises ValueError for a level or theme that does not exist.
+    steps to show at most.
 
-    >>> import rnn, viz
-    >>> viz.draw(rnn.read("hello", rnn.LSTM))
+    `edges` says what the gradient arrows show: `"magnitude"`, the norm of what comes back, or `"share"`, the signed
+    share of all paths of `flow` through the edge, whose widths add up at every box. By default it is the share where
+    a flow is given, which may be of another target or source than the loss and its recurrent weight.
+
+    Raises ValueError for a level, theme or measure that does not exist, for a flow of another graph, and for shares
+    of a subject without a loss.
+
+    >>> import minigrad as mg, rnn, viz
+    >>> reading = rnn.read("hello", rnn.LSTM)
+    >>> viz.draw(reading)
     <Figure cell: 5 columns, 66 boxes, 80 edges>
+    >>> weight = reading.unrolled.model.parameters["weight_hh_l0"]
+    >>> viz.words.plain(viz.draw(reading, flow=mg.flow(reading.loss, weight)).scene.sentence).split(". ")[1]
+    'Of what passes from step to step, 74 % on c, 26 % on h'
     """
     if level not in WHOLE:
         raise ValueError(f'level must be "cell" or "op", got {level!r}')
-    return figure_of(study(subject), level, theme, steps)
+    return figure_of(study(subject, flow, edges), level, theme, steps, flow=flow)
 
 
-def study(subject: Subject) -> Study:
-    """Evaluate `subject` and carry its gradient back."""
+def study(subject: Subject, flow: Flow | None = None, edges: Measure | None = None) -> Study:
+    """Evaluate `subject` and carry its gradient back; where `edges` show shares, that of the target of `flow`.
+
+    Raises ValueError where there are no shares to show.
+    """
+    if edges not in (None, "magnitude", "share"):
+        raise ValueError(f'edges must be "magnitude" or "share", got {edges!r}')
+    share = edges == "share" or (edges is None and flow is not None)
     outputs, loss, losses, kind, text = _subject(subject)
+    read = losses
+    if flow is not None and share and flow.y is not loss:
+        outputs, loss = shares.seen(outputs, flow.y), flow.y
+        losses = _terms(loss)
     timeline = Timeline(outputs)
-    run = None if any(node.op.name == "input" for node in timeline.nodes) else mg.run(outputs)
     kinds = Kinds(timeline)
     kind = _described(kind or _kind(kinds), kinds)
-    found = Study(outputs, loss, losses, run, None, timeline, kinds, kind, text)
-    if loss is not None and run is not None:
+    found = Study(outputs, loss, losses, evaluate(outputs, flow), None, timeline, kinds, kind, text)
+    weight = _recurrent_weight(kinds)
+    if loss is not None and loss.shape == () and found.run is not None and (flow is None or flow.seed == 1):
         given = [lane.first for lane in timeline.lanes]
         leaves = [n for n in timeline.nodes if isinstance(n, mg.Parameter) and n.dtype.kind == "f"]
-        found.sweep = backward(loss, [*leaves, *given], run)
-        weight = _recurrent_weight(kinds)
+        sources = flow.sources if flow is not None and share else ()
+        found.sweep = backward(loss, [*leaves, *given, *sources], found.run)
         if weight is not None:
             found.proof = prove(losses, weight, timeline.times[-1] + 1, found.sweep)
-        found.remarks = _remarks(found)
+        found.remarks = _remarks(found, read or losses)
+    if share:
+        known = None if loss is None or found.run is None else loss
+        found.shared = flow or shares.default_flow(known, None if found.proof is None else weight, timeline.nodes)
+        if found.shared is None:
+            raise ValueError(
+                "draw: shares are of a gradient, and there is none; give a flow, like mg.flow(loss, weight)"
+            )
     return found
 
 
@@ -164,11 +202,11 @@ def _recurrent_weight(kinds: Kinds) -> mg.Parameter | None:
     return None
 
 
-def _remarks(found: Study) -> dict[int, Rich]:
-    """Return what stands beside each loss: the probability of the character that came next, or its value."""
+def _remarks(found: Study, losses: Sequence[Node]) -> dict[int, Rich]:
+    """Return what stands beside each of `losses`: the probability of the character that came next, or its value."""
     remarks: dict[int, Rich] = {}
     assert found.run is not None
-    for place, loss in enumerate(found.losses):
+    for place, loss in enumerate(losses):
         t = found.timeline.step.get(loss, place)
         value = float(found.run[loss])
         if found.text:
@@ -185,11 +223,17 @@ def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: boo
 
 
 def figure_of(
-    found: Study, level: Level, theme: str = "light", steps: int | None = None, *, sites: bool = True
+    found: Study,
+    level: Level,
+    theme: str = "light",
+    steps: int | None = None,
+    *,
+    sites: bool = True,
+    flow: Flow | None = None,
 ) -> Figure:
     """Return the figure of `found` at `level`, which knows the nodes behind its boxes and edges."""
     scene, parts = _assembled(found, level, steps, sites)
-    return Figure(scene, theme, Behind(found, parts.members, parts.uses, sites))
+    return Figure(scene, theme, Behind(found, parts.members, parts.uses, sites, flow or found.shared))
 
 
 def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tuple[Scene, Assembly]:
@@ -198,18 +242,23 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
     level = level if timeline.timed else "op"
     shown = _shown(times, level, steps)
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
-    parts = Assembly(found.kinds, level, found.run, found.sweep, names)
+    flow = found.shared
+    parts = Assembly(found.kinds, level, found.run, found.sweep, names, None if flow is None else flow.edge_shares)
     parts.build(shown)
     count = len(times) if timeline.timed else 0
     scene = Scene(
         level,
         _title(found, count),
         _subtitle(found, level),
-        _sentence(found, count),
-        () if found.proof is None else (words.Run("✓ " if found.proof.holds else "✗ "), *found.proof.sentence),
-        _hidden(times, shown),
+        _sentence(found, count)
+        if flow is None
+        else shares.sentence(flow, _label(found), timeline, layers=found.kinds.layered),
+        _proof(found)
+        if flow is None
+        else shares.proof(flow, _label(found), parts.boxes, parts.edges, parts.members, parts.uses),
+        _hidden(times, shown) if flow is None else shares.hidden(_hidden(times, shown)),
         _note(found, parts.undrawn),
-        rich("gradient norm |∂L/∂·| (Frobenius):") if found.sweep else (),
+        _measured(found),
         parts.reference,
         tuple(parts.columns),
         parts.lanes(),
@@ -217,8 +266,25 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
         tuple(parts.boxes),
         tuple(parts.edges),
         parts.docked(),
+        "magnitude" if flow is None else "share",
     )
     return scene, parts
+
+
+def _label(found: Study) -> Rich:
+    """Return the name of what the gradient is taken in whose shares are shown."""
+    return () if found.shared is None else shares.label_of(found.shared, layers=found.kinds.layered)
+
+
+def _proof(found: Study) -> Rich:
+    return () if found.proof is None else (words.Run("✓ " if found.proof.holds else "✗ "), *found.proof.sentence)
+
+
+def _measured(found: Study) -> Rich:
+    """Return what the width of an arrow is."""
+    if found.shared is not None:
+        return (words.Run("share of ∂L/∂"), *_label(found), words.Run(":"))
+    return rich("gradient norm |∂L/∂·| (Frobenius):") if found.sweep else ()
 
 
 def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:
@@ -235,12 +301,15 @@ def _title(found: Study, count: int) -> Rich:
     if found.text:
         read, said = (words.one_line(part, 24) for part in (found.text[:-1], found.text[1:]))
         return (words.Run(f"Backpropagation through {article} {kind} reading “{read}”, predicting “{said}”"),)
-    what = "Backpropagation through" if found.sweep else "Forward pass of"
+    what = "Backpropagation through" if found.sweep or found.shared else "Forward pass of"
     return (words.Run(f"{what} {article} {kind}, {plural(count, 'step')}" if count else f"{what} a graph"),)
 
 
 def _subtitle(found: Study, level: Level) -> Rich:
     detail = "" if level == "cell" else "Every operation is a box. "
+    if found.shared is not None:
+        summed = (words.Run(" "), *_loss_sum(len(found.losses))) if len(found.losses) > 1 else ()
+        return (words.Run(detail), *shares.subtitle(_label(found)), *summed)
     if not found.sweep:
         return (words.Run(detail + "Edges run forward in time."),)
     parts = (
@@ -318,7 +387,7 @@ def _outside(found: Study) -> list[Node]:
 
 def _note(found: Study, undrawn: int) -> Rich:
     notes = []
-    if found.sweep is None:
+    if found.sweep is None and found.shared is None:
         notes.append("No gradient: the backward pass was not run.")
     if undrawn:
         notes.append(f"Not drawn: {plural(undrawn, 'edge')} that {'skips' if undrawn == 1 else 'skip'} a step.")

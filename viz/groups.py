@@ -72,6 +72,11 @@ class Kinds:
         rising = node in self.affine
         self.stage[node] = max((self.stage[a] + (rising and a not in self.affine) for a in behind), default=0)
 
+    @property
+    def layered(self) -> bool:
+        """Whether the net has several layers, so that names say which."""
+        return len({cell[1] for cell in self.cells}) > 1
+
     def is_merge(self, node: Node) -> bool:
         """Tell whether `node` joins the two directions of a net."""
         return node.scope.get("role") == "merge" and cell_of(node) not in self.cells

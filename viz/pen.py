@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 
 from .ink import Circle, Group, Item, Rect, Shape, Sheet, area, line
 from .layout.picture import Picture, Sample
-from .layout.routes import Arrow, Path
-from .layout.sizes import ACTIVATION, CHIP, NOTE, OP, TEXT
+from .layout.routes import Arrow, Path, Point, arrow, towards
+from .layout.sizes import ACTIVATION, CHIP, FIGURES, NOTE, OP, SHARE, TEXT
 from .layout.spot import Spot
 from .layout.stamp import Route, Word
-from .scene import Box, Edge, Mark, Scale
+from .scene import Box, Edge, Mark, Scale, Tag
 from .words import Rich, Run, plain
 
 _KINDS = {
@@ -55,7 +56,7 @@ def _body(picture: Picture) -> Iterable[Item]:
     for box, spot in body.boxes:
         yield _box(box, spot)
     for tag, spot in body.chips:
-        yield _item(tag.title, tag.label, spot, tag.id)
+        yield _tag(tag, spot, scale)
     yield from (Group((word,), part=word.part) for word in body.words)
 
 
@@ -64,13 +65,15 @@ def _edge(edge: Edge, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Gro
     forward = (Shape("f" + hidden, route.forward.path), area("fh", route.forward.head))
     if edge.mark is None:
         return Group(forward, title=edge.title, part=edge.id)
-    gaps = _gaps(edge.mark, route, scale, tinted)
-    return Group((*forward, *gaps, _gradient(edge.mark, route.back, scale)), title=edge.title, part=edge.id)
+    gaps = tuple(_gaps(edge.mark, route, scale, tinted))
+    back = _gradient(edge.mark, route.back, scale)
+    drawn: tuple[Item, ...] = (*forward, *gaps, back) if edge.mark.share is None else (*gaps, back, *forward)
+    return Group(drawn, title=edge.title, part=edge.id)
 
 
 def _gaps(mark: Mark, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Iterable[Shape]:
     """Return gaps in the lanes that the gradient passes over, so that it is seen to pass and not to join."""
-    wide = (scale.width(mark.norm) if mark.state == "measured" else 5.0) + 4
+    wide = (scale.width(mark.size) if mark.state == "measured" else 5.0) + 4
     for x, y in route.over:
         ground = "tint" if any(band.left < x < band.right for band in tinted) else "gap"
         yield line(ground, ((x, y - 9), (x, y + 9)), wide)
@@ -78,16 +81,32 @@ def _gaps(mark: Mark, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Ite
 
 def _gradient(mark: Mark, arrow: Arrow, scale: Scale) -> Group:
     stroke, head = Shape("r", arrow.path), area("rh", arrow.head)
-    if mark.state == "measured" and not scale.below(mark.norm):
-        return Group((Shape("r", arrow.path, width=scale.width(mark.norm)), head), f"g{mark.bin}")
+    if mark.state == "measured" and not scale.below(mark.size):
+        wide = scale.width(mark.size)
+        head = head if mark.share is None else area("rh", _broad(arrow.head, wide))
+        return Group((Shape("r", arrow.path, width=wide), head), f"g{mark.bin}")
     if mark.state == "measured":
-        return Group((stroke, head), "below")
+        return Group((stroke, head if mark.share is None else area("rh", _small(arrow.head))), "below")
     if mark.state == "zero":
         return Group((stroke, _nought(arrow)), "zero")
     if mark.state == "cut":
         return Group((_bar(arrow),), "cut")
     name = "hollow" if mark.state == "structural" else "nan"
     return Group((stroke, Shape("in", arrow.path), head), name)
+
+
+def _broad(head: tuple[Point, Point, Point], wide: float) -> tuple[Point, Point, Point]:
+    """Return the head of an arrow that is `wide`, broad enough to be seen."""
+    tip, (ax, ay), (bx, by) = head
+    broad = max(1.0, (wide + 5) / (math.dist((ax, ay), (bx, by)) or 1.0))
+    mx, my = (ax + bx) / 2, (ay + by) / 2
+    return tip, (mx + (ax - mx) * broad, my + (ay - my) * broad), (mx + (bx - mx) * broad, my + (by - my) * broad)
+
+
+def _small(head: tuple[Point, Point, Point]) -> tuple[Point, Point, Point]:
+    """Return a head for a line that carries next to nothing."""
+    tip, left, right = head
+    return tip, towards(tip, left, 0.6 * math.dist(tip, left)), towards(tip, right, 0.6 * math.dist(tip, right))
 
 
 def _nought(arrow: Arrow) -> Word:
@@ -143,18 +162,35 @@ def _shape(role: str, spot: Spot) -> Item:
     return Rect("s", spot, 5)
 
 
+def _tag(tag: Tag, spot: Spot, scale: Scale) -> Group:
+    """Return a use of a parameter, with the share that leaves through it."""
+    if not tag.note:
+        return _item(tag.title, tag.label, spot, tag.id)
+    figures = Word(tag.note, spot.right - 3, spot.y + ACTIVATION * 0.35, ACTIVATION, "end")
+    label = Word(tag.label, spot.left + 3, spot.y + CHIP * 0.3, CHIP, "start")
+    items: list[Item] = [area("s", _hexagon(spot)), label, figures]
+    if tag.mark is not None and tag.mark.state == "measured":
+        start = spot.right - FIGURES - 1
+        items.append(_gradient(tag.mark, arrow([(start, spot.y), (start - SHARE + 4, spot.y)]), scale))
+    return Group(tuple(items), "w", tag.title, part=tag.id)
+
+
 def _item(title: str, label: Rich, spot: Spot, part: str = "") -> Group:
     """Return a parameter tag: a flat hexagon with its name."""
+    word = Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)
+    return Group((area("s", _hexagon(spot)), word), "w", title, part=part)
+
+
+def _hexagon(spot: Spot) -> list[Point]:
     nose = 4.0
-    corners = (
+    return [
         (spot.left - nose + 2, spot.y),
         (spot.left + 2, spot.top),
         (spot.right - 2, spot.top),
         (spot.right + nose - 2, spot.y),
         (spot.right - 2, spot.bottom),
         (spot.left + 2, spot.bottom),
-    )
-    return Group((area("s", corners), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)), "w", title, part=part)
+    ]
 
 
 def _sample(sample: Sample) -> Item:

@@ -78,6 +78,7 @@ class Flow:
         sources: the nodes it is differentiated in.
         paths: the part of the graph that lies on a path from a source to y.
         seed: the cotangent of y.
+        feed: the values that inputs, and whatever else was fed, were given.
     """
 
     def __init__(
@@ -92,11 +93,11 @@ class Flow:
         self.paths = Paths(y, source, "flow", fed=feed or ())
         self.sources = self.paths.sources
         self.seed = np.ones((), y.dtype) if seed is None else fit(y, seed)
-        self._feed = dict(feed or {})
+        self.feed = dict(feed or {})
         self._partials: dict[Edge, Any] = {}
         self._single = isinstance(source, Node)
         # The numbers are those of now; without all inputs the questions that need no numbers can still be asked.
-        if all(node in self._feed for node in walk(y) if node.op is input_op):
+        if all(node in self.feed for node in walk(y) if node.op is input_op):
             _ = self._values
 
     @cached_property
@@ -245,7 +246,7 @@ class Flow:
 
     @cached_property
     def _values(self) -> dict[Node, Array]:
-        return run(self.y, self._feed).values
+        return run(self.y, self.feed).values
 
     @cached_property
     def _recorded(self) -> tuple[dict[Node, Array], dict[Edge, Array]]:

@@ -75,7 +75,7 @@ def _columns(sheets: Sequence[Sheet]) -> int:
 
 def scene(scenes: Mapping[str, Scene | Chart]) -> Comparison:
     """Return `scenes` on one scale; raises ValueError if they are not of one kind, or fewer than two."""
-    kinds = {"lanes" if isinstance(part, Scene) else part.kind for part in scenes.values()}
+    kinds = {_kind(part) for part in scenes.values()}
     if len(scenes) < 2 or len(kinds) > 1 or kinds & {"comparison"}:
         got = " and ".join(sorted(kinds)) or "none"
         raise ValueError(f"compare: expects two or more figures of one kind, got {len(scenes)} ({got})")
@@ -83,6 +83,13 @@ def scene(scenes: Mapping[str, Scene | Chart]) -> Comparison:
     names = tuple(scenes)
     title = (Run(one_line("Compared on one scale: " + " | ".join(names), 120)),)
     return Comparison(title, (), (), (), names, tuple(parts))
+
+
+def _kind(part: Scene | Chart) -> str:
+    """Return what a figure must share with another to be compared: what it is, and what its arrows show."""
+    if not isinstance(part, Scene):
+        return part.kind
+    return "lanes" if part.shows == "magnitude" else "lanes of shares"
 
 
 def _shared(parts: list[Any]) -> list[Any]:

@@ -22,9 +22,15 @@ BESIDE = 5.0
 """Distance of a gradient arrow's middle from the forward edge it belongs to."""
 
 
+SHARE = 22.0
+"""Length of the arrow in a tag that says what leaves through it."""
+FIGURES = width("−99 %", ACTIVATION) + 4
+"""Room for the figures of any usual share, the same in every tag, so that steps stay congruent."""
+
+
 def chip_width(tag: Tag) -> float:
     """Return the width of a parameter tag."""
-    return max(26.0, width(tag.label, CHIP) + 6)
+    return max(26.0, width(tag.label, CHIP) + 6) + (SHARE + FIGURES if tag.note else 0.0)
 
 
 def box_size(box: Box) -> tuple[float, float]:

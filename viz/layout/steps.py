@@ -27,6 +27,8 @@ PITCH = 22.0
 NOSE = 17.0
 NEAREST = 26.0
 STEEP = 0.34
+BROAD, STEEPER = 32.0, 0.6
+"""Distance of rows, and slope of links, where arrows show shares: a broad band needs a gentle bend."""
 FARTHEST = 64.0
 LAID = ("step", "end")
 
@@ -45,6 +47,7 @@ class Grid:
             if local.column.kind in LAID and signature not in self.steps:
                 self._lay(local, signature)
         self.rows = max((len(found.rows) for found in self.steps.values()), default=1)
+        self.nearest, self.steep = (BROAD, STEEPER) if scene.shows == "share" else (NEAREST, STEEP)
         self._heights(columns)
 
     def _lay(self, local: Local, signature: object) -> None:
@@ -62,13 +65,13 @@ class Grid:
 
     def _heights(self, columns: Sequence[Local]) -> None:
         """Give every row its height, with room for the flattest link below it."""
-        reach = [NEAREST] * (self.rows + 1)
+        reach = [self.nearest] * (self.rows + 1)
         for signature, found in self.steps.items():
             x = self.x[signature]
             for low, highs in found.above.items():
                 far = max((abs(x[low] - x[high]) for high in highs), default=0.0)
                 level = found.row[low]
-                reach[level] = max(reach[level], min(FARTHEST, far * STEEP))
+                reach[level] = max(reach[level], min(FARTHEST, far * self.steep))
         self.high = [30.0] * self.rows
         for local in columns:
             laid = self.steps.get(local.signature())
