@@ -13,7 +13,7 @@ from minigrad import Edge, Node, Run
 from minigrad.paths import Flow
 from rnn import Reading, Unrolled
 
-from . import shares, words
+from . import engines, shares, words
 from .assemble import Assembly, Names
 from .figure import Figure
 from .groups import Kinds
@@ -76,6 +76,7 @@ def draw(
     flow: Flow | None = None,
     edges: Measure | None = None,
     level: Level = "cell",
+    engine: engines.Engine = "lanes",
     theme: str = "light",
     steps: int | None = None,
 ) -> Figure:
@@ -90,8 +91,11 @@ def draw(
     share of all paths of `flow` through the edge, whose widths add up at every box. By default it is the share where
     a flow is given, which may be of another target or source than the loss and its recurrent weight.
 
-    Raises ValueError for a level, theme or measure that does not exist, for a flow of another graph, and for shares
-    of a subject without a loss.
+    `engine` says who lays the figure out: `"lanes"`, or `"dot"`, Graphviz, in the same inks.
+
+    Raises ValueError for a level, theme, measure or engine that does not exist, for a flow of another graph, and for
+    shares of a subject without a loss; MissingGraphviz where `dot` is not installed, TimeoutError where it takes a
+    minute.
 
     >>> import minigrad as mg, rnn, viz
     >>> reading = rnn.read("hello", rnn.LSTM)
@@ -103,7 +107,8 @@ def draw(
     """
     if level not in WHOLE:
         raise ValueError(f'level must be "cell" or "op", got {level!r}')
-    return figure_of(study(subject, flow, edges), level, theme, steps, flow=flow)
+    engines.check(engine)
+    return figure_of(study(subject, flow, edges), level, theme, steps, flow=flow, engine=engine)
 
 
 def study(subject: Subject, flow: Flow | None = None, edges: Measure | None = None) -> Study:
@@ -230,10 +235,12 @@ def figure_of(
     *,
     sites: bool = True,
     flow: Flow | None = None,
+    engine: engines.Engine = "lanes",
 ) -> Figure:
     """Return the figure of `found` at `level`, which knows the nodes behind its boxes and edges."""
     scene, parts = _assembled(found, level, steps, sites)
-    return Figure(scene, theme, Behind(found, parts.members, parts.uses, sites, flow or found.shared))
+    picture = None if engine == "lanes" else engines.placed(scene)
+    return Figure(scene, theme, Behind(found, parts.members, parts.uses, sites, flow or found.shared), picture)
 
 
 def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tuple[Scene, Assembly]:

@@ -70,6 +70,18 @@ def chip_row(box: Box, spot: Spot) -> list[Spot]:
     return row
 
 
+def op_row(box: Box, spot: Spot) -> tuple[list[Spot], float]:
+    """Return where the tags of an operation stand, beside its label, and where the label starts."""
+    room, chips = width(box.label, OP), []
+    start = spot.right - 6 - room if box.kind == "postfix" else spot.left + 6
+    left = spot.left + 6 if box.kind == "postfix" else start + room + 5
+    for tag in box.tags:
+        wide = chip_width(tag)
+        chips.append(Spot(left + wide / 2, spot.y, wide, CHIP_HEIGHT))
+        left += wide + 5
+    return chips, start
+
+
 def chip_block(box: Box, spot: Spot) -> list[Spot]:
     """Return where the tags of `box` stand, in two rows: upper row first."""
     half = (len(box.tags) + 1) // 2

@@ -14,7 +14,7 @@ from ..scene import Scene
 from ..words import width
 from .layered import BEND, Layers, layers, positions
 from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
-from .sizes import BESIDE, CHIP_HEIGHT, OP, TEXT, box_size, chip_row, chip_width
+from .sizes import BESIDE, OP, TEXT, box_size, chip_row, op_row
 from .spot import Spot
 from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, press
 
@@ -185,19 +185,11 @@ class _Step:
         return self.grid.lane_y(self.local.boxes[state].lane) - self.out.spots[source].y
 
     def _chips(self, key: str) -> list[Spot]:
-        spot, chips = self.out.spots[key], []
-        box = self.local.boxes[key]
+        box, spot = self.local.boxes[key], self.out.spots[key]
         if box.role != "op":
             return chip_row(box, spot)
-        room = width(box.label, OP)
-        left, right = spot.left + 6, spot.right - 6
-        text = right - room if box.kind == "postfix" else left
-        left += 0 if box.kind == "postfix" else room + 5
-        for tag in box.tags:
-            wide = chip_width(tag)
-            chips.append(Spot(left + wide / 2, spot.y, wide, CHIP_HEIGHT))
-            left += wide + 5
-        self.out.words.setdefault(key, []).append(Word(box.label, text, spot.y + 5, OP, "start", "label"))
+        chips, start = op_row(box, spot)
+        self.out.words.setdefault(key, []).append(Word(box.label, start, spot.y + 5, OP, "start", "label"))
         return chips
 
     def _ports(self) -> dict[tuple[str, str, int], tuple[float, float]]:
