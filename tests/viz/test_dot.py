@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from functools import partial
 
+import numpy as np
 import pytest
 
 import minigrad as mg
@@ -33,22 +35,23 @@ def plain_graph() -> mg.Node:
     return mg.sum(mg.tanh(w * x) * w) - mg.sum(mg.exp(x * x))
 
 
-SUBJECTS = {
-    "lstm": lambda: rnn.read("hello", rnn.LSTM),
-    "gru": lambda: rnn.read("hell", rnn.GRU),
-    "long": lambda: rnn.read("hello hello hello", rnn.RNN),
-    "both ways": lambda: rnn.read("hel", partial(rnn.LSTM, bidirectional=True)),
-    "plain": plain_graph,
-    "last state": lambda: mg.sum(rnn.unroll(rnn.LSTM(3, 4, rng=0), [[[1.0, 2.0, 3.0]]] * 3).steps[-1].h),
+CASES = {
+    "lstm cell": lambda: rnn.read("hell", rnn.LSTM),
+    "lstm op": lambda: rnn.read("hel", rnn.LSTM),
+    "gru cell": lambda: rnn.read("hell", rnn.GRU),
+    "long cell": lambda: rnn.read("hello hello hello", rnn.RNN),
+    "both ways cell": lambda: rnn.read("hel", partial(rnn.LSTM, bidirectional=True)),
+    "both ways op": lambda: rnn.read("he", partial(rnn.GRU, bidirectional=True)),
+    "plain op": plain_graph,
+    "last state cell": lambda: mg.sum(rnn.unroll(rnn.LSTM(3, 4, rng=0), np.ones((3, 1, 3))).steps[-1].h),
 }
 
 
-@pytest.fixture(params=[(name, level) for name in SUBJECTS for level in ("cell", "op")], ids="-".join, scope="module")
+@pytest.fixture(params=CASES, scope="module")
 def figure(request) -> Figure:
     if not GRAPHVIZ:
         pytest.skip("no Graphviz: neither pygraphviz nor the program dot")
-    name, level = request.param
-    return viz.draw(SUBJECTS[name](), level=level, engine="dot", edges="share")
+    return viz.draw(CASES[request.param](), level=request.param.split()[-1], engine="dot", edges="share")
 
 
 @pytest.fixture
@@ -91,24 +94,44 @@ def test_every_edge_runs_from_box_to_box_and_its_gradient_back_beside_it(figure)
         assert distance(route.back.path.start, target) < 16, edge.id
         assert distance(route.back.head[0], source) < 16, edge.id
         assert distance(route.back.head[0], source) > 0, "the head is not hidden under the box"
+        points = [*route.forward.path.points(120), route.forward.head[0]]
+        apart = [min(math.dist(point, other) for other in points) for point in route.back.path.points(8)[1:-1]]
+        assert 3 < max(apart) < 12, edge.id
+
+
+def test_no_edge_enters_a_box_but_its_own(figure):
+    for edge, route in figure.picture.body.wires:
         points = route.forward.path.points(24)
-        for point in route.back.path.points(24)[2:-2]:
-            assert min(math.dist(point, other) for other in points) < 16, edge.id
+        for box, spot in figure.picture.body.boxes:
+            if box.id not in (edge.source, edge.target):
+                near = [point for point in points if abs(point[0] - spot.x) < spot.w / 2 - 1]
+                assert not any(abs(y - spot.y) < spot.h / 2 - 1 for _, y in near), (edge.id, box.id)
 
 
-def test_data_runs_up_and_time_runs_right(figure):
+def test_data_runs_up_but_to_states_and_time_runs_right(figure):
     spots = {box.id: spot for box, spot in figure.picture.body.boxes}
-    columns = {box.id: box.column for box in figure.scene.boxes}
+    boxes = {box.id: box for box in figure.scene.boxes}
     kinds = {column.index: column.kind for column in figure.scene.columns}
     for edge in figure.scene.edges:
-        if columns[edge.source] == columns[edge.target]:
+        target = boxes[edge.target]
+        if boxes[edge.source].column == target.column and target.role != "state":
             assert spots[edge.source].y > spots[edge.target].y, edge.id
     bands = [column.index for column, _ in figure.picture.body.bands]
+    assert [column.index for column, _ in sorted(figure.picture.body.bands, key=lambda band: band[1].x)] == bands
     assert bands == sorted(bands)
     for box, spot in figure.picture.body.boxes:
         for column, band in figure.picture.body.bands:
             if column.index == box.column and kinds[box.column] != "initial":
                 assert band.left <= spot.left < spot.right <= band.right
+
+
+@needs_graphviz
+def test_equal_steps_stand_at_equal_heights():
+    body = viz.draw(rnn.read("hello", rnn.RNN, 3), level="op", engine="dot").picture.body
+    steps = {}
+    for box, spot in body.boxes:
+        steps.setdefault(box.column, {})[box.key] = round(spot.y, 1)
+    assert steps[2] == steps[3] == steps[4]
 
 
 def test_it_is_written_in_every_format_in_the_same_grammar(figure):
@@ -122,7 +145,7 @@ def test_it_is_written_in_every_format_in_the_same_grammar(figure):
 
 @needs_graphviz
 def test_the_scene_is_that_of_the_lanes_and_the_bytes_are_the_same_again():
-    reading = rnn.read("hello", rnn.LSTM)
+    reading = rnn.read("hello", rnn.RNN)
     drawn = [viz.draw(reading, engine="dot") for _ in range(2)]
     assert drawn[0].svg == drawn[1].svg
     lanes = viz.draw(reading)
@@ -134,7 +157,7 @@ def test_the_scene_is_that_of_the_lanes_and_the_bytes_are_the_same_again():
 
 @needs_graphviz
 def test_showing_and_saving_start_no_program(monkeypatch):
-    figure = viz.draw(rnn.read("hello", rnn.GRU), engine="dot", level="op")
+    figure = viz.draw(rnn.read("hel", rnn.GRU), engine="dot")
 
     def refuse(*_, **__):
         raise AssertionError("a program was started")
@@ -151,7 +174,7 @@ def test_showing_and_saving_start_no_program(monkeypatch):
 )
 def test_the_program_serves_where_the_package_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    assert engines._command()[0].endswith("dot")
+    assert engines._command("neato")[0].endswith("dot")
     assert len(viz.draw(plain_graph(), engine="dot").picture.body.boxes) > 5
 
 
@@ -167,9 +190,22 @@ def test_hostile_names_never_reach_graphviz(name):
 
 def test_only_sizes_and_edges_are_sent():
     scene = viz.draw(rnn.read("hi", rnn.RNN, 2)).scene
-    source = dot.source(scene)
-    assert source.count("->") == len(scene.edges)
+    sent = []
+
+    class Enough(Exception):
+        pass
+
+    def ask(program: str, source: str) -> None:
+        sent.append((program, source))
+        raise Enough
+
+    with pytest.raises(Enough):
+        dot.body(scene, ask)
+    ((program, source),) = sent
+    assert program == "dot"
     assert source.isascii()
+    assert len(re.findall(r"n\d+ \[height", source)) == len(scene.boxes)
+    assert len(re.findall(r"id=e\d+", source)) == len(scene.edges)
     assert all(word not in source for word in ("tanh", "W_hh", "weight"))
 
 
@@ -192,7 +228,7 @@ def test_it_is_missed_before_anything_is_computed(none_installed, monkeypatch):
         viz.draw(plain_graph(), engine="dot")
 
 
-def slow(*_) -> list[str]:
+def slow(_: str) -> list[str]:
     return [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
@@ -206,7 +242,7 @@ def test_a_layout_that_takes_too_long_is_given_up(monkeypatch, tmp_path, capsys)
 
 
 def test_a_graphviz_that_fails_is_told(monkeypatch):
-    monkeypatch.setattr(engines, "_command", lambda: [sys.executable, "-c", "import sys; sys.exit('no such plugin')"])
+    monkeypatch.setattr(engines, "_command", lambda _: [sys.executable, "-c", "import sys; sys.exit('no such plugin')"])
     with pytest.raises(RuntimeError, match="Graphviz failed: no such plugin"):
         viz.draw(plain_graph(), engine="dot")
 
@@ -222,7 +258,10 @@ def test_wrong_use_is_a_sentence(tmp_path, capsys):
 @needs_graphviz
 def test_the_command_draws_with_it(tmp_path):
     target = tmp_path / "x.svg"
-    assert main(["draw", "lstm", "--engine", "dot", "--level", "op", "--edges", "share", "-o", str(target)]) == 0
+    assert (
+        main(["draw", "rnn", "--steps", "2", "--engine", "dot", "--level", "op", "--edges", "share", "-o", str(target)])
+        == 0
+    )
     ElementTree.parse(target)
 
 

@@ -1,5 +1,7 @@
 """Layout by Graphviz: a scene goes out as DOT, its boxes and edges alone, and comes back with coordinates.
 
+`dot` lays out the steps, each a cluster, side by side; then `neato`, every box pinned, leads the edges between steps
+round the boxes. (With those edges in the first run, `dot` puts the steps in an order that is not that of time.)
 Only places and routes are Graphviz's. Boxes have the sizes of our own layouts and no label is sent, so no font is asked
 for; everything is drawn with the same inks, and the gradient runs back beside each edge on the same side.
 """
@@ -8,12 +10,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import graphviz
 
-from ..scene import Box, Column, Scene
+from ..scene import Box, Column, Edge, Scene
 from ..words import width
 from .routes import Arrow, Path, Point, curve_arrow, outside
 from .sizes import BESIDE, NOTE, OP, TEXT, box_size, chip_row, op_row
@@ -28,36 +30,95 @@ SIDE, HEAD, FOOT = 2.0, 8.0, 34.0
 """Room at the sides (Graphviz rounds), above everything, and under the steps for their headers."""
 CLEAR = 2.5
 """Distance of a gradient arrow from the boxes at its ends."""
+ROUND = 7.0
+"""Room round every box that no edge of other boxes enters: Graphviz is told boxes that are so much larger."""
 _SHAPES = {"input": "circle", "pointwise": "circle", "junction": "circle", "state": "ellipse", "loss": "diamond"}
 
 
-def source(scene: Scene) -> str:
-    """Return `scene` as DOT: data runs up, every step is a cluster, and what runs between steps moves no row.
+def body(scene: Scene, ask: Callable[[str, str], Answer]) -> Body:
+    """Return `scene` with the coordinates that `ask` returns for a program and what it is to lay out."""
+    steps = ask("dot", _steps_of(scene))
+    lines, crossing = _lines(steps), _crossing(scene)
+    if crossing:
+        led = ask("neato", _pinned(scene, crossing, steps))
+        (x, y), (u, v) = (_middles(answer)["n0"] for answer in (steps, led))
+        lines |= {name: [(a + x - u, b + y - v) for a, b in line] for name, line in _lines(led).items()}
+    return _body(scene, steps, lines)
 
-    Graphviz puts clusters in an order of its own, which most often is that of time if the last comes first.
+
+def _steps_of(scene: Scene) -> str:
+    """Return the steps as DOT, without the edges between them: data runs up, except to states.
+
+    A state that only the next step takes up stands as low as what takes it up there, so that the way is short.
     """
-    found = graphviz.Digraph(
-        graph_attr={"rankdir": "BT", "nodesep": "0.25", "ranksep": "0.4"},
-        node_attr={"label": "", "fixedsize": "true", "shape": "box"},
-        edge_attr={"arrowhead": "none"},
-    )
+    found = _digraph(rankdir="BT", nodesep="0.16", ranksep="0.25")
     home = _homes(scene)
-    number = {box.id: f"n{place}" for place, box in enumerate(scene.boxes)}
-    timed = len(set(home.values())) > 1
-    for column in reversed(scene.columns):
-        boxes = [box for box in scene.boxes if home[box.column] == column.index]
-        if boxes and timed:
-            with found.subgraph(name=f"cluster_{column.index}", graph_attr={"margin": "12"}) as step:
-                _nodes(step, boxes, number)
-                if column.kind == "gap":
-                    step.node(f"g{column.index}", width=_inches(width(column.header, TEXT)), height=_inches(TEXT))
-        else:
-            _nodes(found, boxes, number)
-    where = {box.id: home[box.column] for box in scene.boxes}
+    timed = any(column.header for column in scene.columns)
+    for column in scene.columns:
+        boxes = [(place, box) for place, box in enumerate(scene.boxes) if home[box.column] == column.index]
+        if not (boxes and timed):
+            _nodes(found, boxes)
+            continue
+        with found.subgraph(name=f"cluster_{column.index}", graph_attr={"margin": "12"}) as step:
+            _nodes(step, boxes)
+            if column.kind == "gap":
+                _header(step, column)
+                for place, _ in boxes:
+                    step.edge(f"n{place}", f"g{column.index}", style="invis")
+    number = {box.id: place for place, box in enumerate(scene.boxes)}
+    levels = _levels(scene)
+    crossing = _crossing(scene)
     for place, edge in enumerate(scene.edges):
-        constraint = "true" if where[edge.source] == where[edge.target] else "false"
-        found.edge(number[edge.source], number[edge.target], id=f"e{place}", constraint=constraint)
+        if place not in crossing:
+            low = any(state == edge.target for state, _ in levels)
+            _edge(found, number[edge.source], number[edge.target], place, constraint="false" if low else "true")
+    for state, user in levels:
+        found.edge(f"n{number[state]}", f"n{number[user]}", style="invis")
     return str(found.source)
+
+
+def _levels(scene: Scene) -> list[tuple[str, str]]:
+    """Return for states that other steps alone take up what, in their own step, stands where their users do."""
+    crossing, boxes = _crossing(scene), {box.id: box for box in scene.boxes}
+    kinds = {column.index: column.kind for column in scene.columns}
+    users: dict[str, dict[str, None]] = {}
+    within = set()
+    for place, edge in enumerate(scene.edges):
+        source = boxes[edge.source]
+        if source.role == "state" and place in crossing:
+            users.setdefault(source.key, {})[boxes[edge.target].key] = None
+        elif source.role == "state" and kinds[source.column] == "step":
+            within.add(source.key)
+    named = {(box.column, box.key): box.id for box in scene.boxes}
+    return [
+        (box.id, named[box.column, user])
+        for box in scene.boxes
+        if box.role == "state" and box.key not in within and kinds[box.column] == "step"
+        for user in users.get(box.key, ())
+        if (box.column, user) in named
+    ]
+
+
+def _pinned(scene: Scene, crossing: Iterable[int], steps: Answer) -> str:
+    """Return the edges between steps as DOT, all boxes pinned where they stand in `steps`."""
+    found = _digraph(inputscale="72", splines="true", esep="+1")
+    middles = {each["name"]: each["pos"] for each in steps["objects"] if "pos" in each}
+    _nodes(found, list(enumerate(scene.boxes)), middles)
+    for column in scene.columns:
+        if column.kind == "gap":
+            _header(found, column, pos=f"{middles[f'g{column.index}']}!")
+    number = {box.id: place for place, box in enumerate(scene.boxes)}
+    for place in crossing:
+        edge = scene.edges[place]
+        _edge(found, number[edge.source], number[edge.target], place)
+    return str(found.source)
+
+
+def _crossing(scene: Scene) -> dict[int, Edge]:
+    """Return the edges between steps by their place."""
+    home = _homes(scene)
+    where = {box.id: home[box.column] for box in scene.boxes}
+    return {place: edge for place, edge in enumerate(scene.edges) if where[edge.source] != where[edge.target]}
 
 
 def _homes(scene: Scene) -> dict[int, int]:
@@ -69,63 +130,48 @@ def _homes(scene: Scene) -> dict[int, int]:
     }
 
 
-def _nodes(graph: graphviz.Digraph, boxes: Sequence[Box], number: Mapping[str, str]) -> None:
-    for box in boxes:
-        wide, high = box_size(box)
-        beside = 2 * (width(box.note, NOTE) + 8) if _noted(box) else 0.0
+def _digraph(**attributes: str) -> graphviz.Digraph:
+    node = {"label": "", "fixedsize": "true", "shape": "box"}
+    return graphviz.Digraph(graph_attr=attributes, node_attr=node, edge_attr={"arrowhead": "none"})
+
+
+def _nodes(graph: graphviz.Digraph, boxes: Iterable[tuple[int, Box]], pins: Mapping[str, str] | None = None) -> None:
+    for place, box in boxes:
+        wide, high = _outer(box)
+        pin = {} if pins is None else {"pos": f"{pins[f'n{place}']}!"}
         shape = _SHAPES.get(box.role, "box")
-        graph.node(number[box.id], width=_inches(wide + beside), height=_inches(high), shape=shape)
+        graph.node(f"n{place}", width=_inches(wide), height=_inches(high), shape=shape, **pin)
 
 
-def _noted(box: Box) -> bool:
-    """Tell whether words stand at the left of the box."""
-    return bool(box.note) and box.role in ("loss", "output")
+def _header(graph: graphviz.Digraph, column: Column, **pin: str) -> None:
+    """Keep a place for what is said of hidden steps."""
+    graph.node(f"g{column.index}", width=_inches(width(column.header, TEXT)), height=_inches(TEXT), **pin)
+
+
+def _edge(graph: graphviz.Digraph, source: int, target: int, place: int, **attributes: str) -> None:
+    graph.edge(f"n{source}", f"n{target}", id=f"e{place}", **attributes)
+
+
+def _outer(box: Box) -> tuple[float, float]:
+    """Return the width and height that Graphviz is told: with room all round, and for the words beside the box."""
+    wide, high = (side + 2 * ROUND for side in box_size(box))
+    if box.note and box.role == "loss":
+        high += 2 * (NOTE + 4)
+    if box.note and box.role == "output":
+        wide += 2 * (width(box.note, NOTE) + 8)
+    return wide, high
 
 
 def _inches(points: float) -> str:
     return f"{points / 72:.5f}"
 
 
-def body(scene: Scene, answer: Answer) -> Body:
-    """Return `scene` with the coordinates of `answer`, its mirror image if time would run left."""
-    wide, high = (float(side) for side in answer["bb"].split(",")[2:])
-    middles = {each["name"]: _points(each["pos"])[0] for each in answer["objects"] if "pos" in each}
-    columns = [box.column for box in scene.boxes]
-    turned = _falls(columns, [middles[f"n{place}"][0] for place in range(len(columns))])
-
-    def at(point: Point) -> Point:
-        return (SIDE + (wide - point[0] if turned else point[0]), HEAD + high - point[1])
-
-    corners = {each["name"]: each["bb"] for each in answer["objects"] if "bb" in each}
-    found = Body(wide + 2 * SIDE, HEAD + high + (FOOT if corners else HEAD))
-    for place, box in enumerate(scene.boxes):
-        _box(found, box, Spot(*at(middles[f"n{place}"]), *box_size(box)))
-    lines = {each["id"]: each["pos"] for each in answer.get("edges", ()) if "pos" in each}
-    spots = {box.id: spot for box, spot in found.boxes}
-    for place, edge in enumerate(scene.edges):
-        points = [at(point) for point in _points(lines[f"e{place}"])]
-        curves = [points[i : i + 4] for i in range(0, len(points) - 1, 3)]
-        found.wires.append((edge, _route(curves, spots[edge.source], spots[edge.target])))
-    for column in scene.columns:
-        if f"cluster_{column.index}" in corners:
-            left, _, right, _ = (float(side) for side in corners[f"cluster_{column.index}"].split(","))
-            found.bands.append((column, Spot(at(((left + right) / 2, 0.0))[0], 0.0, right - left, 0.0)))
-            _header(found, column, middles, at)
-    found.bands.sort(key=lambda band: band[1].x)
-    return found
+def _lines(answer: Answer) -> dict[str, list[Point]]:
+    return {each["id"]: _points(each["pos"]) for each in answer.get("edges", ()) if "id" in each}
 
 
-def _falls(columns: Sequence[int], x: Sequence[float]) -> bool:
-    """Tell whether `x` falls, on the whole, from column to column."""
-    mean = sum(columns) / max(1, len(columns))
-    return sum((column - mean) * at for column, at in zip(columns, x, strict=True)) < 0
-
-
-def _header(found: Body, column: Column, middles: Mapping[str, Point], at: Any) -> None:
-    """Say, where steps are hidden, how many."""
-    if column.kind == "gap":
-        x, y = at(middles[f"g{column.index}"])
-        found.words.append(Word(column.header, x, y + 0.35 * TEXT, TEXT, "middle", "header"))
+def _middles(answer: Answer) -> dict[str, Point]:
+    return {each["name"]: _points(each["pos"])[0] for each in answer["objects"] if "pos" in each}
 
 
 def _points(said: str) -> list[Point]:
@@ -137,7 +183,38 @@ def _points(said: str) -> list[Point]:
     return [(float(x), float(y)) for x, y in (pair.split(",") for pair in said.split())]
 
 
-def _box(found: Body, box: Box, spot: Spot) -> None:
+def _body(scene: Scene, steps: Answer, lines: Mapping[str, Sequence[Point]]) -> Body:
+    wide, high = (float(side) for side in steps["bb"].split(",")[2:])
+    ends = [x for line in lines.values() for x, _ in line] + [0.0, wide]
+    left, wide = min(ends) - SIDE, max(ends) - min(ends) + 2 * SIDE
+    heights = [y for line in lines.values() for _, y in line] + [0.0, high]
+    top, tall = max(heights) + HEAD, max(heights) - min(heights) + HEAD
+
+    def at(point: Point) -> Point:
+        return (point[0] - left, top - point[1])
+
+    corners = {each["name"]: each["bb"] for each in steps["objects"] if "bb" in each}
+    middles = {name: at(point) for name, point in _middles(steps).items()}
+    found = Body(wide, tall + (FOOT if corners else HEAD))
+    for place, box in enumerate(scene.boxes):
+        _box(found, box, Spot(*middles[f"n{place}"], *box_size(box)), scene.columns[box.column])
+    spots = {box.id: (spot, box) for box, spot in found.boxes}
+    for place, edge in enumerate(scene.edges):
+        points = _reaching([at(point) for point in lines[f"e{place}"]], *spots[edge.source])
+        points = _reaching(points[::-1], *spots[edge.target])[::-1]
+        curves = [points[i : i + 4] for i in range(0, len(points) - 1, 3)]
+        found.wires.append((edge, _route(curves, spots[edge.source][0], spots[edge.target][0])))
+    for column in scene.columns:
+        if f"cluster_{column.index}" in corners:
+            near, _, far, _ = (float(side) for side in corners[f"cluster_{column.index}"].split(","))
+            found.bands.append((column, Spot((near + far) / 2 - left, 0.0, far - near, 0.0)))
+        if column.kind == "gap":
+            x, y = middles[f"g{column.index}"]
+            found.words.append(Word(column.header, x, y + 0.35 * TEXT, TEXT, "middle", "header"))
+    return found
+
+
+def _box(found: Body, box: Box, spot: Spot, column: Column) -> None:
     """Place a box with its tags and the words beside it."""
     found.boxes.append((box, spot))
     words = f"{box.id} words"
@@ -147,8 +224,22 @@ def _box(found: Body, box: Box, spot: Spot) -> None:
     else:
         chips = chip_row(box, spot)
     found.chips += zip(box.tags, chips, strict=True)
-    if _noted(box):
-        found.words.append(Word(box.note, spot.left - 8, spot.y + NOTE * 0.35, NOTE, "end", "note", words))
+    if box.note and box.role == "loss":
+        found.words.append(Word(box.note, spot.x, spot.top - 7, NOTE, "middle", "note", words))
+    if box.note and box.role == "output":
+        side = ("start", spot.right + 8) if column.kind == "end" else ("end", spot.left - 8)
+        found.words.append(Word(box.note, side[1], spot.y + NOTE * 0.35, NOTE, side[0], "note", words))
+
+
+def _reaching(points: list[Point], spot: Spot, box: Box) -> list[Point]:
+    """Return a line whose start is led on, through the room round its box, to the box."""
+    (x, y), (u, v) = points[:2]
+    if box.role in _SHAPES:
+        across, down = (inner / outer for inner, outer in zip((spot.w, spot.h), _outer(box), strict=True))
+        at = (spot.x + (x - spot.x) * across, spot.y + (y - spot.y) * down)
+    else:
+        at = (min(max(x, spot.left), spot.right), min(max(y, spot.top), spot.bottom))
+    return [at, (u + at[0] - x, v + at[1] - y), *points[2:]]
 
 
 def _route(curves: Sequence[Curve], source: Spot, target: Spot) -> Route:
