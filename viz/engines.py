@@ -23,7 +23,7 @@ from .scene import Scene
 Engine = Literal["lanes", "dot"]
 
 LIMIT = 60.0
-"""Seconds after which a layout is given up: `dot` needs minutes for the operations of some 50 steps."""
+"""Seconds after which a layout is given up: the operations of 100 steps of an LSTM take about 20."""
 
 OPTIONS = {"dot": "", "neato": "-n"}
 """What each program is told: `neato` to leave every box where it is."""
@@ -32,8 +32,9 @@ _CHILD = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 import pygraphviz
-graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode("utf-8"))
-sys.stdout.buffer.write(graph.draw(format="json", prog=sys.argv[2], args=sys.argv[3]))
+for source in json.loads(sys.stdin.read()):
+    graph = pygraphviz.AGraph(string=source)
+    sys.stdout.buffer.write(graph.draw(format="json", prog=sys.argv[2], args=sys.argv[3]))
 """
 
 
@@ -56,9 +57,9 @@ def placed(scene: Scene) -> Picture:
     """
     end = time.monotonic() + LIMIT
 
-    def ask(program: str, source: str) -> Any:
+    def ask(program: str, sources: Sequence[str]) -> list[Any]:
         try:
-            return _answer(_command(program), source, end - time.monotonic())
+            return _answers(_command(program), sources, end - time.monotonic())
         except subprocess.TimeoutExpired:
             raise TimeoutError(
                 f"Graphviz did not lay out {len(scene.boxes):,} boxes within {LIMIT:.0f} s; "
@@ -69,7 +70,7 @@ def placed(scene: Scene) -> Picture:
 
 
 def _command(program: str) -> list[str]:
-    """Return the command that reads DOT and writes JSON: Graphviz as pygraphviz carries it, or the program."""
+    """Return the command that lays out: Graphviz as pygraphviz carries it, which reads DOT in JSON, or the program."""
     if importlib.util.find_spec("pygraphviz") is not None and sys.executable:
         return [sys.executable, "-c", _CHILD, json.dumps(sys.path), program, OPTIONS[program]]
     found = shutil.which("dot")
@@ -81,10 +82,16 @@ def _command(program: str) -> list[str]:
     return [found, f"-K{program}", *OPTIONS[program].split(), "-Tjson"]
 
 
-def _answer(command: Sequence[str], source: str, patience: float) -> Any:
-    """Run `command` on `source`; raises TimeoutExpired after `patience` seconds."""
-    done = subprocess.run(command, input=source.encode("utf-8"), capture_output=True, timeout=patience, check=False)
+def _answers(command: Sequence[str], sources: Sequence[str], patience: float) -> list[Any]:
+    """Run `command` on `sources`; raises TimeoutExpired after `patience` seconds."""
+    sent = json.dumps(sources) if command[0] == sys.executable else "\n".join(sources)
+    done = subprocess.run(command, input=sent.encode("ascii"), capture_output=True, timeout=patience, check=False)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
         raise RuntimeError(f"Graphviz failed: {said[-1]}")
-    return json.loads(done.stdout)
+    text, found, place = done.stdout.decode("utf-8"), [], 0
+    while place < len(text):
+        answer, place = json.JSONDecoder().raw_decode(text, place)
+        found.append(answer)
+        place += len(text[place:]) - len(text[place:].lstrip())
+    return found

@@ -195,8 +195,8 @@ def test_only_sizes_and_edges_are_sent():
     class Enough(Exception):
         pass
 
-    def ask(program: str, source: str) -> None:
-        sent.append((program, source))
+    def ask(program: str, sources: list[str]) -> None:
+        sent.append((program, *sources))
         raise Enough
 
     with pytest.raises(Enough):

@@ -1,7 +1,8 @@
 """Layout by Graphviz: a scene goes out as DOT, its boxes and edges alone, and comes back with coordinates.
 
 `dot` lays out the steps, each a cluster, side by side; then `neato`, every box pinned, leads the edges between steps
-round the boxes. (With those edges in the first run, `dot` puts the steps in an order that is not that of time.)
+round the boxes. (With those edges in the first run, `dot` puts the steps in another order than that of time, and takes
+minutes for 50 of them.)
 Only places and routes are Graphviz's. Boxes have the sizes of our own layouts and no label is sent, so no font is asked
 for; everything is drawn with the same inks, and the gradient runs back beside each edge on the same side.
 """
@@ -35,14 +36,16 @@ ROUND = 7.0
 _SHAPES = {"input": "circle", "pointwise": "circle", "junction": "circle", "state": "ellipse", "loss": "diamond"}
 
 
-def body(scene: Scene, ask: Callable[[str, str], Answer]) -> Body:
-    """Return `scene` with the coordinates that `ask` returns for a program and what it is to lay out."""
-    steps = ask("dot", _steps_of(scene))
-    lines, crossing = _lines(steps), _crossing(scene)
-    if crossing:
-        led = ask("neato", _pinned(scene, crossing, steps))
-        (x, y), (u, v) = (_middles(answer)["n0"] for answer in (steps, led))
-        lines |= {name: [(a + x - u, b + y - v) for a, b in line] for name, line in _lines(led).items()}
+def body(scene: Scene, ask: Callable[[str, Sequence[str]], Sequence[Answer]]) -> Body:
+    """Return `scene` with the coordinates that `ask` returns for a program and the graphs it is to lay out."""
+    (steps,) = ask("dot", [_steps_of(scene)])
+    lines, crossing = _lines(steps), _between(scene)
+    led = ask("neato", [_pinned(scene, *group, steps) for group in crossing.items()]) if crossing else ()
+    middles = _middles(steps)
+    for answer in led:
+        name, (u, v) = next(iter(_middles(answer).items()))
+        x, y = middles[name]
+        lines |= {edge: [(a + x - u, b + y - v) for a, b in line] for edge, line in _lines(answer).items()}
     return _body(scene, steps, lines)
 
 
@@ -99,19 +102,35 @@ def _levels(scene: Scene) -> list[tuple[str, str]]:
     ]
 
 
-def _pinned(scene: Scene, crossing: Iterable[int], steps: Answer) -> str:
-    """Return the edges between steps as DOT, all boxes pinned where they stand in `steps`."""
+def _pinned(scene: Scene, span: tuple[int, int], crossing: Iterable[int], steps: Answer) -> str:
+    """Return some edges as DOT, the boxes from step to step of `span` pinned where they stand in `steps`.
+
+    Not all edges at once: the time it takes to lead them grows with the square of the number of boxes.
+    """
     found = _digraph(inputscale="72", splines="true", esep="+1")
     middles = {each["name"]: each["pos"] for each in steps["objects"] if "pos" in each}
-    _nodes(found, list(enumerate(scene.boxes)), middles)
+    home = _homes(scene)
+    inside = [pair for pair in enumerate(scene.boxes) if span[0] <= home[pair[1].column] <= span[1]]
+    _nodes(found, inside, middles)
     for column in scene.columns:
-        if column.kind == "gap":
+        if column.kind == "gap" and span[0] <= column.index <= span[1]:
             _header(found, column, pos=f"{middles[f'g{column.index}']}!")
     number = {box.id: place for place, box in enumerate(scene.boxes)}
     for place in crossing:
         edge = scene.edges[place]
         _edge(found, number[edge.source], number[edge.target], place)
     return str(found.source)
+
+
+def _between(scene: Scene) -> dict[tuple[int, int], list[int]]:
+    """Return the places of the edges between steps, by the first and last step that they pass."""
+    home = _homes(scene)
+    where = {box.id: home[box.column] for box in scene.boxes}
+    found: dict[tuple[int, int], list[int]] = {}
+    for place, edge in _crossing(scene).items():
+        ends = sorted((where[edge.source], where[edge.target]))
+        found.setdefault((ends[0], ends[1]), []).append(place)
+    return found
 
 
 def _crossing(scene: Scene) -> dict[int, Edge]:
@@ -145,7 +164,7 @@ def _nodes(graph: graphviz.Digraph, boxes: Iterable[tuple[int, Box]], pins: Mapp
 
 def _header(graph: graphviz.Digraph, column: Column, **pin: str) -> None:
     """Keep a place for what is said of hidden steps."""
-    graph.node(f"g{column.index}", width=_inches(width(column.header, TEXT)), height=_inches(TEXT), **pin)
+    graph.node(f"g{column.index}", width=_inches(width(column.header, TEXT) + 2 * ROUND), height=_inches(TEXT), **pin)
 
 
 def _edge(graph: graphviz.Digraph, source: int, target: int, place: int, **attributes: str) -> None:
