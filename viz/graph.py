@@ -143,7 +143,10 @@ def _node(data: dict[str, Any], used: Sequence[str], theme: str) -> dict[str, st
 def _back(mark: Mark, scale: Scale, theme: str) -> dict[str, str]:
     """Return how Graphviz draws the gradient arrow of an edge: what is not a number is not scaled."""
     if mark.state == "measured" and not scale.below(mark.size):
-        return {"color": resolve(theme, [f"g{mark.bin}", "r"])["stroke"], "penwidth": f"{scale.width(mark.size):.2f}"}
+        wide = scale.width(mark.size)
+        found = {"color": resolve(theme, [f"g{mark.bin}", "r"])["stroke"], "penwidth": f"{wide:.2f}"}
+        # Graphviz draws heads in proportion to the line; a broad band would end in one larger than boxes.
+        return found if mark.share is None else {**found, "arrowsize": f"{min(0.6, 1.8 / wide):.2f}"}
     names = {"measured": "below", "nonfinite": "nan", "structural": "hollow", "wrong": "nan"}
     found = {"color": resolve(theme, [names.get(mark.state, mark.state), "r"])["stroke"]}
     if mark.state in ("nonfinite", "wrong"):
