@@ -95,8 +95,8 @@ def lines(
 def compare(figures: Mapping[str, Figure] | Sequence[Figure], *, theme: str = "light") -> Figure:
     """Show figures of one kind side by side on one scale: RNN | LSTM | GRU, or before | after training.
 
-    `figures` are given with their names, or as a list, and are then numbered. Raises ValueError for fewer than two
-    figures, or figures of different kinds.
+    `figures` are given with their names, or as a list, and are then numbered. Graphs stand in lanes, whatever engine
+    laid the figures out. Raises ValueError for fewer than two figures, or figures of different kinds.
 
     >>> import rnn, viz
     >>> viz.compare({cell.__name__: viz.draw(rnn.read("hello", cell)) for cell in (rnn.RNN, rnn.LSTM)})
