@@ -15,13 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .origin import Scope, Site, caller, inherited, location
+from .origin import Scope, Site, caller, file_name, inherited, location
 from .syntax import Syntax
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Node(Syntax):
     def site(self) -> str:
         """Where the node was made, `file.py:line`."""
         path, line = self.location
-        return f"{Path(path).name}:{line}"
+        return f"{file_name(path)}:{line}"
 
     @property
     def location(self) -> tuple[str, int]:

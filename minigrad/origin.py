@@ -6,8 +6,10 @@ Error messages, figures, lag tables and batching over time read these; the engin
 from __future__ import annotations
 
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, Token
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -40,6 +42,10 @@ class Scope(Mapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         return self._keywords[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        # A mapping's own would raise and catch for every label that is not there; tables and figures ask every node.
+        return self._keywords.get(key, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._keywords)
@@ -173,11 +179,28 @@ def here() -> tuple[str, int]:
 
 
 def location(site: Site) -> tuple[str, int]:
+    """The file and line of a site."""
     code, instruction = site
     if isinstance(code, str):
         return code, instruction
-    line = code.co_firstlineno
-    for start, end, number in code.co_lines():
-        if start <= instruction < end and number is not None:
-            line = number
-    return code.co_filename, line
+    # By identity: code objects of two files may be equal.
+    found = _lines.get(id(code))
+    if found is None:
+        if len(_lines) >= _MOST_LINES:
+            _lines.clear()
+        table = [(start, line) for start, _, line in code.co_lines() if line is not None]
+        found = _lines[id(code)] = code, [start for start, _ in table], [line for _, line in table]
+    _, starts, lines = found
+    place = bisect_right(starts, instruction) - 1
+    return code.co_filename, lines[place] if place >= 0 else code.co_firstlineno
+
+
+@lru_cache(maxsize=256)
+def file_name(path: str) -> str:
+    """The last part of a path."""
+    return Path(path).name
+
+
+# id of a code object -> the object, which so stays alive, where its lines begin, and their numbers.
+_lines: dict[int, tuple[CodeType, list[int], list[int]]] = {}
+_MOST_LINES = 1000

@@ -62,6 +62,26 @@ def run(outputs: Node | Iterable[Node], feed: Mapping[Node, ArrayLike] | None = 
     return Run(values)
 
 
+def values_of(
+    outputs: Node | Iterable[Node], feed: Mapping[Node, ArrayLike] | None, known: Run | None, what: str
+) -> dict[Node, Array]:
+    """The values that `outputs` need: those of the run `known`, which was made with the same feed, or computed now.
+
+    Raises FeedError where `known` lacks a node, or holds another value for one that is fed.
+    """
+    if known is None:
+        return run(outputs, feed).values
+    fed = {node: fit(node, value) for node, value in (feed or {}).items()}
+    for node in needed(outputs, fed):
+        if node not in known.values:
+            raise FeedError(
+                f"{what}: the run that was given lacks {describe(node)}; pass a run of these outputs, or none"
+            )
+        if node in fed and not np.array_equal(known.values[node], fed[node], equal_nan=node.dtype.kind in "fc"):
+            raise FeedError(f"{what}: the run that was given was made with another value of {describe(node)} than feed")
+    return known.values
+
+
 def needed(outputs: Node | Iterable[Node], fed: Mapping[Node, Any]) -> Iterable[Node]:
     """The nodes to evaluate, users first: what lies only behind a fed node is left out."""
     if all(not node.args for node in fed):

@@ -24,6 +24,10 @@ from minigrad.paths import Cotangents, Paths, Rows
 _REARRANGEMENTS = (mg.ops.transpose, mg.ops.reshape)
 
 
+# What a use multiplies its cotangents by, from the left, and whether they are transposed first.
+Factor = tuple[Array, bool]
+
+
 @dataclass(frozen=True)
 class Use:
     """One use of the source: the edges from it to where its cotangents are read, source first."""
@@ -36,7 +40,7 @@ class Use:
         """The edge across which cotangents would enter the chain."""
         return self.chain[-1]
 
-    def factor(self, values: Mapping[Node, Array]) -> tuple[Array, bool] | None:
+    def factor(self, values: Mapping[Node, Array]) -> Factor | None:
         """(F, flipped) where the contribution has the norm of F @ cotangent, or of F @ cotangent^T if flipped; None
         where it is not such a product."""
         user, slot = self.exit

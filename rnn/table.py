@@ -9,7 +9,7 @@ a row is read off where it enters a matrix product, h^T delta, whose norm and in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import minigrad as mg
-from minigrad import GradientError, Node, describe
+from minigrad import GradientError, Node, Run, describe
 from minigrad.node import Array
 from minigrad.ops import Stacked
 from minigrad.paths import Cotangents, Paths, Reach, Rows, Tangents, join_rows, sweep
 from minigrad.paths.measure import Floats, directions, largest, norms
+from minigrad.run import values_of
 
-from .arrivals import Arrivals, Pending, Use, uses_of
+from .arrivals import Arrivals, Factor, Pending, Use, uses_of
 from .unroll import Unrolled
 
 # Rows handled at once where contributions must be written out: bounds the memory, not the result.
@@ -68,6 +69,9 @@ class Lag:
     norm: float
     share: float
 
+    def __repr__(self) -> str:
+        return f"<lag: share {self.share:.3g}, norm {self.norm:.3g}>"
+
 
 class Table:
     """The contributions to a gradient by loss t and by step k of use. See `bptt`.
@@ -77,20 +81,27 @@ class Table:
         norm: (losses, T), the Frobenius norm of each contribution.
         share: (losses, T), the signed share <contribution, total> / |total|^2; all together sum to 1. NaN where the
             total is 0.
+        lag: (losses, T), how many steps each contribution bridges.
         present: (losses, T), whether any path leads from the use at step k to loss t. Where not, the contribution is
             structurally 0, not small. (Among losses that read a stack of all outputs, to the steps that a loss reads.)
         total: the sum of all contributions, in the shape of the source.
     """
 
     def __init__(
-        self, losses: Sequence[Node], source: Node, steps: int, feed: Mapping[Node, ArrayLike] | None = None
+        self,
+        losses: Sequence[Node],
+        source: Node,
+        steps: int,
+        feed: Mapping[Node, ArrayLike] | None = None,
+        *,
+        run: Run | None = None,
     ) -> None:
         self.losses = list(losses)
         self.source = source
         self.steps = steps
         self._feed = dict(feed or {})
         self._paths = Paths(self.losses, source, "bptt", fed=self._feed)
-        self._values = mg.run(self.losses, self._feed).values
+        self._values = values_of(self.losses, self._feed, run, "bptt")
         self._cotangents = Cotangents(self._values)
         self._uses = {use.exit: use for use in uses_of(self._paths, source, steps)}
         self._gradients = Gradients(self)
@@ -106,9 +117,25 @@ class Table:
         """`gradient[t][k]` is the contribution itself, in the shape of the source; made when asked for."""
         return self._gradients
 
+    @property
+    def lag(self) -> NDArray[np.intp]:
+        """(losses, T): how many steps lie between the use at step k and the step at which the loss looks at the net.
+
+        With one loss a step, loss t looks at step t: the lag is t - k, and k - t for a weight of the direction that
+        reads backward. Other losses look at the first use that they meet going back: the last step of all, or, for the
+        direction that reads backward, step 0.
+        """
+        at = np.arange(self.steps)
+        if len(self.losses) == self.steps:
+            return np.abs(at[:, None] - at)
+        backward = all(use.exit.user.scope.get("direction") == "reverse" for use in self._uses.values())
+        met = np.where(self.present, at, self.steps if backward else -1)
+        nearest = met.min(axis=1, initial=self.steps) if backward else met.max(axis=1, initial=-1)
+        return np.abs(nearest[:, None] - at)
+
     @np.errstate(all="ignore")
     def by_lag(self) -> dict[int, Lag]:
-        """The contributions summed by lag t - k, for every lag that has a path.
+        """The contributions summed by lag (see `lag`), for every lag that has a path.
 
         >>> import numpy as np
         >>> import minigrad as mg, rnn
@@ -119,9 +146,10 @@ class Table:
         ([0, 1, 2], 1.0)
         """
         sums: dict[int, Array] = {}
+        lags = self.lag
         for step, rows in self._contributions():
             for row, contribution in enumerate(rows.stack):
-                lag = rows.start + row - step
+                lag = int(lags[rows.start + row, step])
                 if not self.present[rows.start + row, step]:
                     continue
                 if lag in sums:
@@ -211,6 +239,7 @@ class Table:
             bits[loss] = bits.get(loss, 0) | 1 << t
         reached = dict(sweep(self._paths, Reach(), bits))
         waiting = Counter(use.step for use in self._uses.values())
+        factors = _factors(self._uses.values(), self._values)
         parts: dict[int, list[Rows]] = {}
         for use, rows in self._arrivals():
             entries = (slice(rows.start, rows.stop), use.step)
@@ -225,7 +254,7 @@ class Table:
             self.present[entries] = _bits(reached[use.exit.user], rows.start, rows.stop)
             waiting[use.step] -= 1
             if use.step not in parts and not waiting[use.step]:
-                self.norm[entries] = self._norms_of_use(use, rows)
+                self.norm[entries] = self._norms_of_use(use, rows, factors)
                 continue
             # Norms do not add: where a step uses the source more than once its contributions are summed first.
             parts.setdefault(use.step, []).extend(self._written(use, rows))
@@ -243,12 +272,11 @@ class Table:
         whole: Array = dict(sweep(self._paths, self._cotangents, seeds))[self.source]
         return whole
 
-    def _norms_of_use(self, use: Use, rows: Rows) -> Floats:
-        factor = use.factor(self._values)
-        if factor is None:
+    def _norms_of_use(self, use: Use, rows: Rows, factors: Mapping[Use, Factor]) -> Floats:
+        if use not in factors:
             return np.concatenate([norms(part.stack) for part in self._written(use, rows)])
-        other, flipped = factor
-        return _product_norms(other, np.swapaxes(rows.stack, 1, 2) if flipped else rows.stack)
+        other, flipped = factors[use]
+        return norms(np.matmul(other, np.swapaxes(rows.stack, 1, 2) if flipped else rows.stack))
 
 
 class Gradients(Sequence["Contributions"]):
@@ -298,17 +326,23 @@ class Contributions(Sequence[Array]):
 
 
 def bptt(
-    losses: Node | Sequence[Node], source: Node, unrolled: Unrolled, feed: Mapping[Node, ArrayLike] | None = None
+    losses: Node | Sequence[Node],
+    source: Node,
+    unrolled: Unrolled,
+    feed: Mapping[Node, ArrayLike] | None = None,
+    *,
+    run: Run | None = None,
 ) -> Table:
     """The contributions to d sum(losses) / d source, by loss t and by step k at which the source is used.
 
     `losses` are scalar nodes (usually one a step), `source` any parameter of the net, its input, or one of the states
     in `unrolled.initial`; a use belongs to step k if it was made inside `scope(t=k)`, as `unroll` does. Entry [t][k] is
     what loss t sends through that use alone: the immediate partial, so that the entries sum to the gradient and none
-    counts twice. `feed` maps inputs to arrays; an inner node that is fed is a constant (see `forced`).
+    counts twice. `feed` maps inputs to arrays; an inner node that is fed is a constant (see `forced`). `run` is what
+    `mg.run(losses, feed)` gave, of these losses or of more, where there is one: nothing is then computed twice.
 
     Raises GradientError if a loss is not a scalar, if no path leads from the source to any loss, or if a use of the
-    source belongs to no step.
+    source belongs to no step; FeedError if the run lacks a node or was made with another feed.
 
     >>> import numpy as np
     >>> import minigrad as mg, rnn
@@ -332,7 +366,7 @@ def bptt(
         raise TypeError(f"bptt: expects what rnn.unroll returned, got {type(unrolled).__name__}")
     if not targets:
         raise GradientError("bptt: the list of losses is empty; give at least one scalar node")
-    return Table(targets, source, len(unrolled.steps), feed)
+    return Table(targets, source, len(unrolled.steps), feed, run=run)
 
 
 def _bits(number: int, start: int, stop: int) -> NDArray[np.bool_]:
@@ -342,8 +376,15 @@ def _bits(number: int, start: int, stop: int) -> NDArray[np.bool_]:
     return np.unpackbits(octets, bitorder="little")[: stop - start].astype(bool)
 
 
-def _product_norms(other: Array, stack: Array) -> Floats:
-    """|other @ member| for each member of the stack. The triangular factor of `other` stands for it where smaller."""
-    if other.shape[0] > other.shape[1] and np.isfinite(other).all():
-        other = np.asarray(np.linalg.qr(other, mode="r"))
-    return norms(np.matmul(other, stack))
+def _factors(uses: Iterable[Use], values: Mapping[Node, Array]) -> dict[Use, Factor]:
+    """What each use that is a product multiplies its cotangents by. A tall matrix is replaced by its triangular factor,
+    which leaves norms as they are and is smaller; those of all steps are found in one call."""
+    factors = {use: factor for use in uses if (factor := use.factor(values)) is not None}
+    tall: dict[tuple[int, ...], list[Use]] = {}
+    for use, (matrix, _) in factors.items():
+        if matrix.shape[0] > matrix.shape[1] and np.isfinite(matrix).all():
+            tall.setdefault(matrix.shape, []).append(use)
+    for alike in tall.values():
+        triangles = np.linalg.qr(np.stack([factors[use][0] for use in alike]), mode="r")
+        factors |= {use: (triangle, factors[use][1]) for use, triangle in zip(alike, triangles, strict=True)}
+    return factors

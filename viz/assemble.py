@@ -10,15 +10,20 @@ import numpy as np
 import minigrad as mg
 from minigrad import Edge as Use
 from minigrad import Node, Run
+from minigrad.paths import Flow
 
 from . import words
-from .groups import Group, Grouping, Kinds, cells, ops
+from .buses import Bus, looks, prepared
+from .groups import Group, Grouping, Kinds, cells, ops, tangled
 from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm, told
 from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
-from .shares import Shares, noted, shared
-from .timeline import CellKey, LaneNodes, cell_name, cell_of
+from .shares import noted, shared
+from .timeline import CellKey, LaneNodes, cell_name
+from .values import finite, without_time
 from .words import Rich, number, one_line, percent, plain, plural, rich
+
+PRODUCTS = ("matmul", "mul")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Assembly:
         members: id of a box -> the nodes it stands for; of a dock item -> its parameter.
         uses: id of an edge or a tag -> the uses of nodes it stands for.
 
-    Given `shares`, arrows show those, or else the norm of what comes back.
+    Given a `flow`, arrows show its shares, or else the norm of what comes back.
     """
 
     def __init__(
@@ -47,9 +52,9 @@ class Assembly:
         run: Run | None,
         sweep: Sweep | None,
         names: Names,
-        shares: Shares | None = None,
+        flow: Flow | None = None,
     ) -> None:
-        timeline, self.shares = kinds.timeline, shares
+        timeline, self.flow = kinds.timeline, flow
         self.kinds, self.timeline, self.run, self.sweep, self.names = kinds, timeline, run, sweep, names
         self.grouping: Grouping = cells if level == "cell" else ops
         self.level = level
@@ -65,18 +70,29 @@ class Assembly:
         self.uses: dict[str, list[Use]] = {}
         self.layers = kinds.layered
         self.lane = {lane.key: lane for lane in timeline.lanes}
+        self.buses = [Bus(sequence, self) for sequence in timeline.sequences]
 
     def build(self, shown: Sequence[int]) -> None:
         """Add the initial states, the steps `shown`, and a gap wherever steps are left out."""
         self._states("initial", shown[0] - 1 if shown else -1)
         for place, t in enumerate(shown):
-            if place and shown[place - 1] < t - 1:
-                self._gap(shown[place - 1], t - 1)
+            given = self.timeline.between(t - 1)
+            if place and shown[place - 1] < t - 1 - given:
+                self._gap(shown[place - 1], t - 1 - given)
+            if given:
+                self._step(t - 1, "end")
             self._step(t)
         if shown:
+            columns = len(self.columns)
             self._states("initial", shown[-1] + 1, reverse=True)
+            for bus in self.buses if len(self.columns) > columns else ():
+                bus.stop(shown[-1] + 1, None)
         if self.timeline.end is not None and shown:
             self._step(self.timeline.end, "end")
+        known = {box.id for box in self.boxes}
+        drawn = [edge for edge in self.edges if {edge.source, edge.target} <= known]
+        self.undrawn += len(self.edges) - len(drawn)
+        self.edges = drawn
 
     @property
     def reference(self) -> float:
@@ -107,10 +123,15 @@ class Assembly:
                 self._pill(index, lane, node, t)
 
     def _state_label(self, lane: LaneNodes, t: int) -> Rich:
-        layer = cell_of(lane.last)[1]
+        layer = self.timeline.cell(lane.last)[1]
         above = str(layer) if self.layers and isinstance(layer, int) else ""
         above = ("←" if lane.reverse else "") + above
-        return (*at_step(lane.name, t), *((words.Run(above, "sup"),) if above else ()))
+        return (*self._at(lane.name, t), *((words.Run(above, "sup"),) if above else ()))
+
+    def _at(self, name: str, place: int) -> Rich:
+        """Return `name` with its step; the second time that time starts, primed."""
+        phase, t = self.timeline.told(place)
+        return at_step(name + "′" * min(phase, 3), t)
 
     def _pill(self, column: int, lane: LaneNodes, node: Node, t: int) -> None:
         identity = self.pills[node] = f"{lane.key}.state@{t}"
@@ -122,15 +143,17 @@ class Assembly:
 
     def _gap(self, before: int, last: int) -> None:
         """Add the column that stands for the steps after `before` up to `last`."""
-        hidden = last - before
+        hidden = sum(before < t <= last for t in self.timeline.times)
         index = self._column("gap", rich(f"… {plural(hidden, 'step')} …"), hidden)
+        for bus in self.buses:
+            bus.stop(last, None, hidden)
         for lane in self.timeline.lanes:
             enter, leave = (last + 1, before + 1) if lane.reverse else (before, last)
             if enter not in lane.nodes or leave not in lane.nodes:
                 continue
             source, target = lane.nodes[enter], lane.nodes[leave]
             self._pill(index, lane, target, leave)
-            uses = self._crossing(source, enter)
+            uses = [use for use in self._crossing(source, enter) if self._bus(use.user) is None]
             sent, after = self._sent(uses), self._sent(self._crossing(target, leave))
             found = mark(sent, after or 0.0) if sent is not None else None
             if found and found.state == "structural":
@@ -142,21 +165,29 @@ class Assembly:
         return [use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) != t]
 
     def _step(self, t: int, kind: str = "step") -> None:
-        header = rich(f"t = {t + 1}") if kind == "step" and self.timeline.timed else ()
+        header = rich(self.timeline.said(t)) if kind == "step" and self.timeline.timed else ()
         column = self._column(kind, header)
         groups = self.grouping(self.kinds, t)
+        groups = ops(self.kinds, t) if tangled(groups, self.timeline) else groups
         owner = {member: group for group in groups for member in group.members}
         for cell in sorted({g.cell for g in groups if g.cell is not None}, key=_storey):
             key = cell_name(cell)
             title = f"{' '.join(cell[0]).upper()} cell" + (f", layer {cell[1]}" if self.layers else "")
             title += ", right to left" if cell[2] else ""
-            self.cells.append(Cell(f"{key}cell@{t}", column, f"{key}cell", f"{title}, t = {t + 1}"))
+            self.cells.append(Cell(f"{key}cell@{t}", column, f"{key}cell", f"{title}, {self.timeline.said(t)}"))
         for group in groups:
             self._group_box(group, column, t, owner)
         for lane in self.timeline.lanes:
             node = lane.nodes.get(t)
             if node in owner:
                 self._pill(column, lane, node, t)
+            elif node is not None and node is lane.nodes.get(t - 1) and node in self.pills:
+                before, uses = self.pills[node], self._crossing(node, self.timeline.step[node])
+                sent = self._sent(uses)
+                self._pill(column, lane, node, t)
+                self._edge(before, self.pills[node], mark(sent, sent or 0.0), node, uses)
+        for bus in self.buses:
+            bus.stop(t, self._maker(bus.sequence.parts.get(t), owner, t))
         self._fork(groups, column, t)
         self._fan(groups, owner, column, t)
         for group in groups:
@@ -166,14 +197,16 @@ class Assembly:
         last = group.members[-1]
         self.members[f"{group.key}@{t}"] = group.members
         label, note = group.label, group.note
-        if group.role == "input":
+        if not self.timeline.timed:
+            label, note = without_time(group, self.run, self.sweep)
+        elif group.role == "input":
             shown = self.names.inputs.get(t)
-            label, note = at_step("x", t) if shown is None else (words.Run(character(shown)),), ()
+            label, note = self._at("x", t) if shown is None else (words.Run(character(shown)),), ()
         elif group.role == "loss":
-            label = rich("L") if t == self.timeline.end else at_step("L", t)
+            label = rich("L") if t == self.timeline.end else at_step("L", self.timeline.told(t)[1])
             note = self.names.remarks.get(t, ())
         elif group.role == "output":
-            label = rich("y") if t == self.timeline.end else at_step(last.name or "y", t)
+            label = rich("y") if t == self.timeline.end else self._at(last.name or "y", t)
             note = label
         self.boxes.append(
             Box(
@@ -184,15 +217,16 @@ class Assembly:
                 label,
                 self._title(last, self._called(group, t)),
                 note,
-                group.kind,
+                group.kind if self.timeline.timed or finite(last, self.run) else "nan",
                 "" if group.cell is None else f"{cell_name(group.cell)}cell",
                 tags=tuple(self._tags(group, owner, t)),
+                looks=looks(group, self),
             )
         )
 
     def _called(self, group: Group, t: int) -> str:
         named = group.members[-1].name
-        return plain(at_step(named, t)) if named else plain(group.label)
+        return plain(self._at(named, t)) if named else plain(group.label)
 
     def _title(self, node: Node, called: str) -> str:
         """Return name, op, shape, norms and source line of `node`, for the tooltip."""
@@ -208,21 +242,23 @@ class Assembly:
     def _tags(self, group: Group, owner: Mapping[Node, Group], t: int) -> Iterable[Tag]:
         """Return the parameters used by the group, those of the states first, biases last."""
         found: list[tuple[int, str, int, Tag]] = []
-        for member in group.members:
-            for slot, arg in enumerate(member.args):
-                if not isinstance(arg, mg.Parameter):
+        early = prepared(group, self)
+        for member in [*group.members, *early] if self.timeline.timed else ():
+            for slot, used in enumerate(member.args):
+                arg = self._parameter(used)
+                if arg is None:
                     continue
-                name = arg.name or "w"
-                label = name_of(name, layers=self.layers)
-                identity = self._dock(arg, name, label)
+                identity = self._dock(arg)
+                label = self.dock[identity].label
                 operand, rank = self._operand(member, owner)
-                title = f"{plain(label)}, use at t = {t + 1}"
+                when = "used once for all steps" if member in early else f"use at {self.timeline.said(t)}"
+                title = f"{plain(label)}, {when}"
                 sent = self._sent([Use(member, slot)])
                 if sent is not None:
                     title += f"; contributes {number(sent, 3)} to |dL/d{plain(label)}|"
                 leaves = None
-                if self.shares is not None:
-                    leaves = shared(mark(sent, self._adjoint([member]) or 0.0), [Use(member, slot)], self.shares)
+                if self.flow is not None:
+                    leaves = shared(mark(sent, self._adjoint([member]) or 0.0), [Use(member, slot)], self.flow)
                 if leaves is not None and leaves.share is not None:
                     title += f"; {percent(leaves.share, 3)} of the gradient leaves here"
                 tag = Tag(f"{group.key}@{t} {len(found)}", identity, label, title, operand, leaves, noted(leaves))
@@ -233,18 +269,29 @@ class Assembly:
     def _operand(self, member: Node, owner: Mapping[Node, Group]) -> tuple[str, int]:
         """Return the key of what a weight multiplies, and 0 for a state, 1 for anything else, 2 for a bias."""
         product = member
-        if member.op.name != "matmul":
-            product = next((use.user for use in self.timeline.users[member] if use.user.op.name == "matmul"), member)
-        if product.op.name != "matmul":
+        if member.op.name not in PRODUCTS:
+            product = next((use.user for use in self.timeline.users[member] if use.user.op.name in PRODUCTS), member)
+        if product.op.name not in PRODUCTS:
             return "", 2
         other = next((arg for arg in product.args if arg not in self.kinds.weight), product)
         if other in self.timeline.lane and owner.get(other) is None:
             return self.timeline.lane[other], 0
         return (owner[other].key, 1) if other in owner else ("", 1)
 
-    def _dock(self, parameter: mg.Parameter, name: str, label: Rich) -> str:
+    def _parameter(self, used: Node) -> mg.Parameter | None:
+        """Return the parameter that `used` is, or what was made of it before the steps (its transpose, say)."""
+        while used.args and used in self.kinds.weight and used not in self.timeline.step:
+            used = used.args[0]
+        return used if isinstance(used, mg.Parameter) else None
+
+    def _dock(self, parameter: mg.Parameter) -> str:
+        """Return the id of `parameter` in the dock; of two that are called alike the second is primed."""
         identity = self.numbers.setdefault(parameter, f"parameter {len(self.numbers)}")
         if identity not in self.dock:
+            name = parameter.name or "w"
+            label = name_of(name, layers=self.layers)
+            while any(item.label == label for item in self.dock.values()):
+                label = (words.Run(label[0].text + "′"), *label[1:])
             title = f"{one_line(name, 80)}, {shape_text(parameter.shape)}, |value| {number(norm(parameter.value), 3)}"
             if self.sweep is not None and parameter in self.sweep.adjoints:
                 title += f", |dL/d{plain(label)}| {number(norm(self.sweep.adjoints[parameter]), 3)}"
@@ -258,8 +305,8 @@ class Assembly:
         for lane in self.timeline.lanes:
             at = t + 1 if lane.reverse else t - 1
             node = lane.nodes.get(at)
-            cell = None if node is None else cell_of(lane.last)
-            users = [] if node is None else [g for g in groups if g.cell == cell and _uses(g, node)]
+            cell = None if node is None else self.timeline.cell(lane.last)
+            users = [] if node is None else [g for g in groups if g.cell == cell and self._uses(g, node)]
             if node is None or len(users) < 2 or self.level == "op":
                 continue
             fork = f"{lane.key}.fork@{t}"
@@ -287,27 +334,39 @@ class Assembly:
                 sent = self._sent(uses)
                 self._edge(source, self.pills[node], mark(sent, sent or 0.0), node, uses)
                 continue
-            inside = [g for g in groups if g is not maker and g.cell == maker.cell and _uses(g, node)]
+            inside = [g for g in groups if g is not maker and g.cell == maker.cell and self._uses(g, node)]
             if inside:
                 fan = f"{lane.key}.fan@{t}"
                 title = self._title(node, plain(self._state_label(lane, t)))
-                cell = f"{cell_name(cell_of(node))}cell"
+                cell = f"{cell_name(self.timeline.cell(node))}cell"
                 self.boxes.append(Box(fan, column, f"{lane.key}.fan", "junction", (), title, cell=cell))
                 self.fans[node], self.members[fan] = fan, [node]
                 self._edge(source, fan, mark(adjoint, adjoint or 0.0), node, uses)
-                uses = [use for use in uses if not self._same_cell(use.user, node)]
+                # Outside of any cell, what uses the state takes it from the pill.
+                near = (maker, *inside) if maker.cell is not None else (maker,)
+                taken = {member for group in near for member in group.members}
+                uses = [use for use in uses if use.user not in taken]
                 source, adjoint = fan, self._sent(uses)
             self._edge(source, self.pills[node], mark(adjoint, adjoint or 0.0), node, uses)
 
-    def _same_cell(self, a: Node, b: Node) -> bool:
-        return self.timeline.step.get(a) == self.timeline.step.get(b) and cell_of(a) == cell_of(b)
+    def _uses(self, group: Group, node: Node) -> bool:
+        return any(arg is node for member in group.members for arg in self.timeline.args(member))
+
+    def _bus(self, node: Node) -> Bus | None:
+        return next((bus for bus in self.buses if node in bus.whole), None)
+
+    def _maker(self, node: Node | None, owner: Mapping[Node, Group], t: int) -> str | None:
+        """Return the box that shows `node` in the column of step `t`: its state, or what makes it."""
+        if node is None:
+            return None
+        return self.pills.get(node) or (f"{owner[node].key}@{t}" if node in owner else None)
 
     def _inflow(self, group: Group, owner: Mapping[Node, Group], t: int) -> None:
         """Add the edges that end in `group`, each with what it sends back."""
         members = set(group.members)
         uses: dict[tuple[str, int], list[Use]] = {}
         for member in group.members:
-            for slot, arg in enumerate(member.args):
+            for slot, arg in enumerate(self.timeline.args(member)):
                 source = None if arg in members else self._source(arg, group, owner, t)
                 if source is not None:
                     place = slot if self.level == "op" else 0
@@ -322,6 +381,9 @@ class Assembly:
 
     def _source(self, arg: Node, group: Group, owner: Mapping[Node, Group], t: int) -> str | None:
         """Return the box an edge from `arg` to `group` starts at, or None if it is not drawn."""
+        bus = self._bus(arg)
+        if bus is not None and arg not in owner:
+            return bus.enter or None
         if arg in owner:
             same = self.level == "op" or (owner[arg].cell is not None and owner[arg].cell == group.cell)
             if arg in self.pills and not same:
@@ -331,9 +393,11 @@ class Assembly:
             return self.forks[arg, group.cell]
         if arg in self.timeline.lane:
             lane, at = self.lane[self.timeline.lane[arg]], self.timeline.step.get(arg, t - 1)
+            if lane.nodes.get(t) is arg and lane.nodes.get(t - 1) is arg:
+                return f"{lane.key}.state@{t - 1}"
             if lane.reverse and at == t + 1:
                 return f"{lane.key}.state@{at}"
-            if arg in self.pills and at == t - 1:
+            if arg in self.pills and (at == t - 1 or lane.nodes.get(t - 1) is arg):
                 return self.pills[arg]
         if arg in self.timeline.step and arg.args and arg not in self.kinds.weight:
             self.undrawn += 1
@@ -351,27 +415,25 @@ class Assembly:
             return None
         sums: dict[Node, np.ndarray] = {}
         for use in uses:
-            term = self.sweep.sent.get(use)
+            bus = self._bus(use.argument)
+            term = self.sweep.sent.get(use) if bus is None else bus.sent([use])
+            target = self.timeline.alias.get(use.argument, use.argument) if bus is None else bus.sequence.node
             if term is not None:
-                sums[use.argument] = term if use.argument not in sums else sums[use.argument] + term
+                sums[target] = term if target not in sums else sums[target] + np.reshape(term, sums[target].shape)
         return norm(*sums.values()) if sums else None
 
     def _edge(
         self, source: str, target: str, found: Mark | None, node: Node, uses: Sequence[Use], hidden: int = 0
     ) -> None:
-        called = plain(at_step(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
+        called = plain(self._at(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
         title = f"{called}, {shape_text(node.shape)}"
-        found = found if self.shares is None else shared(found, uses, self.shares)
+        found = found if self.flow is None else shared(found, uses, self.flow)
         title += f"; {told(found)}" if found else ""
         if hidden:
             title += f"; over {plural(hidden, 'hidden step')}"
         identity = f"{source} to {target} {len(self.edges)}"
         self.edges.append(Edge(identity, source, target, one_line(title, 200), found, hidden))
         self.uses[identity] = list(uses)
-
-
-def _uses(group: Group, node: Node) -> bool:
-    return any(arg is node for member in group.members for arg in member.args)
 
 
 def _storey(cell: CellKey) -> tuple[tuple[str, ...], int, bool]:

@@ -180,7 +180,8 @@ def _net_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("after", "before"),
         help="where the reset gate of a GRU acts: after the product with the recurrent weights (default) or before it",
     )
-    parser.add_argument("--whole", action="store_true", help="show every step of a long sequence, not its ends alone")
+    told = "show every step of a long sequence, not its ends and most telling steps alone"
+    parser.add_argument("--whole", action="store_true", help=told)
     parser.add_argument(
         "--level",
         choices=("cell", "op"),
@@ -285,8 +286,9 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
 def _print_proof(proof: Proof, stream: TextIO) -> int:
     name = plain(proof.label)
     verb = "sum" if proof.holds else "do NOT sum"
+    losses = f"{proof.groups} groups of losses" if proof.groups else "every loss step t"
     _say(
-        f"Proof: {plural(proof.contributions, 'contribution')}, of every loss step t through every use k of {name}, "
+        f"Proof: {plural(proof.contributions, 'contribution')}, of {losses} through every use k of {name}, "
         f"{verb} to dL/d{name}; largest difference {number(proof.difference)}.",
         stream,
     )

@@ -33,4 +33,4 @@ def cividis(fraction: float) -> str:
 
 def ink_on(fraction: float) -> str:
     """Return the style of words on the colour at `fraction`: light on its dark end, dark on its light end."""
-    return "pale" if fraction < 0.5 else "inked"
+    return "pale" if fraction < 0.47 else "inked"

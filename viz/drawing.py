@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 import minigrad as mg
 from minigrad import Edge, Node, Run
 from minigrad.paths import Flow
@@ -15,21 +17,30 @@ from rnn import Reading, Unrolled
 
 from . import engines, shares, words
 from .assemble import Assembly, Names
+from .collector import uncollected
 from .figure import Figure
 from .groups import Kinds
-from .labels import character
+from .labels import character, name_of, short
 from .measure import Sweep, backward, evaluate, norm
-from .proof import Proof, prove
+from .phases import passed_on
+from .proof import Proof, prove, prove_uses
 from .scene import Measure, Scene
-from .timeline import Timeline
+from .telling import Telling, telling
+from .timeline import ENCODER, Timeline
 from .words import Rich, number, plural, rich
 
 Level = Literal["cell", "op"]
 Subject = Node | Sequence[Node] | Unrolled | Reading
 
 WHOLE = {"cell": 8, "op": 5}
-"""How many steps fit on a slide with text one can read; longer sequences show head and tail."""
-ENDS = {"cell": 3, "op": 2}
+"""How many steps fit on a slide with text one can read; longer sequences show head, tail and the most telling steps."""
+FEW = {"cell": 6, "op": 4}
+"""How many steps a longer sequence shows of its two ends, if it shows nothing between."""
+ROOM = 1.5
+"""How many of these a step between them takes the place of, with the gap beside it."""
+MOST_TELLING = 4
+MOST_DERIVATIVES = 4
+"""Most derivatives told in the sentence of a graph without time."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -82,10 +93,13 @@ def draw(
 ) -> Figure:
     """Draw `subject` unrolled in time, with its gradient if it has a loss.
 
+    A graph whose nodes have no step (see `mg.scope`) is drawn operation by operation, with values and derivatives.
+    A net that reads what a later step of another made, as a decoder does, stands behind it in columns of its own.
+
     `subject` is a scalar node (its gradient is drawn), a list of nodes, an `rnn.Unrolled` (no loss,
     so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand, or
-    `"op"`, every operation. Long sequences show their first and last steps; `steps` says how many
-    steps to show at most.
+    `"op"`, every operation. Long sequences show their first and last steps and those that change the
+    gradient most; `steps` says how many steps to show at most.
 
     `edges` says what the gradient arrows show: `"magnitude"`, the norm of what comes back, or `"share"`, the signed
     share of all paths of `flow` through the edge, whose widths add up at every box. By default it is the share where
@@ -111,6 +125,7 @@ def draw(
     return figure_of(study(subject, flow, edges), level, theme, steps, flow=flow, engine=engine)
 
 
+@uncollected()
 def study(subject: Subject, flow: Flow | None = None, edges: Measure | None = None) -> Study:
     """Evaluate `subject` and carry its gradient back; where `edges` show shares, that of the target of `flow`.
 
@@ -125,21 +140,25 @@ def study(subject: Subject, flow: Flow | None = None, edges: Measure | None = No
         outputs, loss = shares.seen(outputs, flow.y), flow.y
         losses = _terms(loss)
     timeline = Timeline(outputs)
+    losses = losses if timeline.timed or loss is None else [loss]
+    run = evaluate(outputs, flow)
     kinds = Kinds(timeline)
     kind = _described(kind or _kind(kinds), kinds)
-    found = Study(outputs, loss, losses, evaluate(outputs, flow), None, timeline, kinds, kind, text)
+    found = Study(outputs, loss, losses, run, None, timeline, kinds, kind, text)
     weight = _recurrent_weight(kinds)
-    if loss is not None and loss.shape == () and found.run is not None and (flow is None or flow.seed == 1):
+    if loss is not None and loss.shape == () and run is not None and (flow is None or flow.seed == 1):
         given = [lane.first for lane in timeline.lanes]
         leaves = [n for n in timeline.nodes if isinstance(n, mg.Parameter) and n.dtype.kind == "f"]
         sources = flow.sources if flow is not None and share else ()
-        found.sweep = backward(loss, [*leaves, *given, *sources], found.run)
-        if weight is not None:
-            found.proof = prove(losses, weight, timeline.times[-1] + 1, found.sweep)
+        found.sweep = backward(loss, [*leaves, *given, *sources], run)
+        if not timeline.timed:
+            found.proof = prove_uses(loss, found.sweep, run)
+        elif weight is not None:
+            found.proof = prove(losses, weight, timeline.times[-1] + 1, found.sweep, run)
         found.remarks = _remarks(found, read or losses)
     if share:
-        known = None if loss is None or found.run is None else loss
-        found.shared = flow or shares.default_flow(known, None if found.proof is None else weight, timeline.nodes)
+        known, proved = None if run is None else loss, None if found.proof is None else found.proof.weight
+        found.shared = flow or shares.default_flow(known, proved, timeline.nodes, run)
         if found.shared is None:
             raise ValueError(
                 "draw: shares are of a gradient, and there is none; give a flow, like mg.flow(loss, weight)"
@@ -149,7 +168,7 @@ def study(subject: Subject, flow: Flow | None = None, edges: Measure | None = No
 
 def _kind(kinds: Kinds) -> str:
     """Return what the cells of the graph call themselves, if they agree."""
-    labels = {label for cell in kinds.cells for label in cell[0][:1]}
+    labels = {label for cell in kinds.cells for label in cell[0][-1:]}
     name = labels.pop() if len(labels) == 1 else ""
     return name.upper() if name in ("rnn", "lstm", "gru") else words.one_line(name, 20)
 
@@ -193,7 +212,7 @@ def _recurrent_weight(kinds: Kinds) -> mg.Parameter | None:
     """Return the first parameter that multiplies a state of the step before."""
     timeline = kinds.timeline
     for node in timeline.nodes:
-        if node.op.name != "matmul":
+        if node.op.name not in ("matmul", "mul"):
             continue
         t = timeline.step.get(node)
         before = [a for a in node.args if a in timeline.lane and timeline.step.get(a) != t]
@@ -227,6 +246,7 @@ def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: boo
     return _assembled(found, level, steps, sites)[0]
 
 
+@uncollected()
 def figure_of(
     found: Study,
     level: Level,
@@ -247,23 +267,27 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
     timeline = found.timeline
     times = timeline.times
     level = level if timeline.timed else "op"
-    shown = _shown(times, level, steps)
+    told = telling(timeline, found.sweep)
+    both = any(lane.reverse for lane in timeline.lanes)
+    shown, chosen = _shown(times, level, steps, [each.t for each in told], both)
+    shown = timeline.with_turns(shown)
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
     flow = found.shared
-    parts = Assembly(found.kinds, level, found.run, found.sweep, names, None if flow is None else flow.edge_shares)
+    parts = Assembly(found.kinds, level, found.run, found.sweep, names, flow)
     parts.build(shown)
     count = len(times) if timeline.timed else 0
+    unseen = (
+        _hidden(times, shown, [each for each in told if each.t in chosen])
+        if len(timeline.phases.starts) < 2
+        else _hidden_between(timeline, shown)
+    )
     scene = Scene(
         level,
         _title(found, count),
         _subtitle(found, level),
-        _sentence(found, count)
-        if flow is None
-        else shares.sentence(flow, _label(found), timeline, layers=found.kinds.layered),
-        _proof(found)
-        if flow is None
-        else shares.proof(flow, _label(found), parts.boxes, parts.edges, parts.members, parts.uses),
-        _hidden(times, shown) if flow is None else shares.hidden(_hidden(times, shown)),
+        _sentence(found, count) if flow is None else shares.sentence(flow, timeline, layers=found.kinds.layered),
+        _proof(found) if flow is None else shares.proof(flow, parts.boxes, parts.edges, parts.members, parts.uses),
+        shares.hidden(unseen) if flow is not None else unseen,
         _note(found, parts.undrawn),
         _measured(found),
         parts.reference,
@@ -278,11 +302,6 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
     return scene, parts
 
 
-def _label(found: Study) -> Rich:
-    """Return the name of what the gradient is taken in whose shares are shown."""
-    return () if found.shared is None else shares.label_of(found.shared, layers=found.kinds.layered)
-
-
 def _proof(found: Study) -> Rich:
     return () if found.proof is None else (words.Run("✓ " if found.proof.holds else "✗ "), *found.proof.sentence)
 
@@ -290,21 +309,42 @@ def _proof(found: Study) -> Rich:
 def _measured(found: Study) -> Rich:
     """Return what the width of an arrow is."""
     if found.shared is not None:
-        return (words.Run("share of ∂L/∂"), *_label(found), words.Run(":"))
+        return (words.Run("share of ∂L/∂"), *shares.label_of(found.shared), words.Run(":"))
     return rich("gradient norm |∂L/∂·| (Frobenius):") if found.sweep else ()
 
 
-def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:
+def _shown(
+    times: Sequence[int], level: Level, steps: int | None, told: Sequence[int], wide: bool
+) -> tuple[list[int], list[int]]:
+    """Return the steps to show, all or the first, the last and the foremost of `told`; and which are these."""
     most = WHOLE[level] if steps is None else max(2, steps)
     if len(times) <= most:
-        return list(times)
-    ends = ENDS[level] if steps is None else most // 2
-    return [*times[: most - ends if steps is not None else ends], *times[-ends:]]
+        return list(times), []
+    few, room = (FEW[level], ROOM) if steps is None else (most, 1)
+    between = 1 if steps is None and wide else few // 3
+    for extra in range(min(between, MOST_TELLING, len(told)), -1, -1):
+        ends = int(few - room * extra)
+        head, tail = times[: ends - ends // 2], times[len(times) - ends // 2 :]
+        inner = [t for t in told if t not in head and t not in tail]
+        if len(inner) >= extra:
+            break
+    chosen = inner[:extra]
+    shown = sorted({*head, *tail, *chosen})
+    # A gap is nearly as wide as a step: one that hides a single step hides it for nothing.
+    single = [b - 1 for a, b in itertools.pairwise(shown) if b == a + 2 and b - 1 in times]
+    return sorted([*shown, *single[: most - len(shown)]]), chosen
 
 
 def _title(found: Study, count: int) -> Rich:
     kind = found.kind
     article = "an" if kind in ("RNN", "LSTM") or kind[0] in "aeio" else "a"
+    names = found.timeline.phase_names
+    if len(names) > 1:
+        starts = [*found.timeline.phases.starts[1:], found.timeline.times[-1] + 1]
+        counts = [sum(a <= t < b for t in found.timeline.times) for a, b in itertools.pairwise([0, *starts])]
+        kind = f"{kind} encoder and decoder" if names[0] == ENCODER else f"{kind} in {len(names)} parts"
+        what = "Backpropagation through" if found.sweep else "Forward pass of"
+        return (words.Run(f"{what} {article} {kind}, {' + '.join(map(str, counts))} steps"),)
     if found.text:
         read, said = (words.one_line(part, 24) for part in (found.text[:-1], found.text[1:]))
         return (words.Run(f"Backpropagation through {article} {kind} reading “{read}”, predicting “{said}”"),)
@@ -314,11 +354,14 @@ def _title(found: Study, count: int) -> Rich:
 
 def _subtitle(found: Study, level: Level) -> Rich:
     detail = "" if level == "cell" else "Every operation is a box. "
+    if not found.timeline.timed and found.run is not None:
+        under = "its value, after ∂ the derivative of the result by it; of arrays the shape"
+        detail = f"Every operation is a box, below its name {under if found.sweep else 'its value or its shape'}. "
     if found.shared is not None:
         summed = (words.Run(" "), *_loss_sum(len(found.losses))) if len(found.losses) > 1 else ()
-        return (words.Run(detail), *shares.subtitle(_label(found)), *summed)
+        return (words.Run(detail), *shares.subtitle(found.shared, found.timeline.timed), *summed)
     if not found.sweep:
-        return (words.Run(detail + "Edges run forward in time."),)
+        return (words.Run(detail + ("Edges run forward in time." if found.timeline.timed else "Edges run forward.")),)
     parts = (
         detail
         + "Gradient arrows run backward beside the forward edges: "
@@ -332,15 +375,14 @@ def _loss_sum(count: int) -> Rich:
     if count < 2:
         return ()
     between = "+" if count == 2 else "+ … +"
-    said = f"L = L_1 {between} L_{{{count}}}".replace(" ", NO_BREAK)
+    said = f"L = L_1 {between} L_{{{count}}}".replace(" ", words.NO_BREAK)
     return rich(said)
 
 
 def _sentence(found: Study, count: int) -> Rich:
     """Return the generated sentence: what the gradient does from the last step back to the first."""
     if not count:
-        nodes = sum(bool(node.args) for node in found.timeline.nodes)
-        return (words.Run(f"{plural(nodes, 'operation')}."),)
+        return _result(found)
     opening = f"{count}-step {found.kind}"
     lanes = found.timeline.lanes
     hidden = next((n.shape[-1] for lane in lanes for n in lane.nodes.values() if n.shape), None)
@@ -355,12 +397,15 @@ def _sentence(found: Study, count: int) -> Rich:
     first, last = steps[0], steps[-1]
     sizes = [norm(sweep.adjoints[lane[t]]) for t in (first, last)]
     name = words.one_line(lanes[0].name, 8)
-    ends = [(words.Run(f"|∂L/∂{name}"), words.Run(str(t + 1), "sub"), words.Run("|")) for t in (first, last)]
+    told = [found.timeline.told(t) for t in (first, last)]
+    ends = [(words.Run(f"|∂L/∂{name}{'′' * phase}"), words.Run(str(t + 1), "sub"), words.Run("|")) for phase, t in told]
     if not all(0 < size < math.inf for size in sizes):
         return (words.Run(f"{opening}; "), *ends[0], words.Run(f" is {number(sizes[0])}."))
     ratio = sizes[0] / sizes[1]
     rate = round(abs(math.log10(ratio)) / (last - first), 3)
     trend = f"{'shrinks' if ratio < 1 else 'grows'} by {number(rate)} decades a step" if rate else "keeps its size"
+    if not rate and abs(math.log10(ratio)) > 0.1:
+        trend = "hardly changes from step to step"
     return (
         words.Run(f"{opening}; "),
         *ends[0],
@@ -370,25 +415,66 @@ def _sentence(found: Study, count: int) -> Rich:
     )
 
 
-def _hidden(times: Sequence[int], shown: Sequence[int]) -> Rich:
-    gaps = [(a, b) for a, b in itertools.pairwise(shown) if b > a + 1]
+def _result(found: Study) -> Rich:
+    """Return the sentence of a graph without time: how large it is, its result, and the derivatives by parameters."""
+    count = sum(bool(node.args) for node in found.timeline.nodes)
+    said = [words.Run(plural(count, "operation"))]
+    if found.sweep is None or found.run is None or found.loss is None:
+        return (*said, words.Run("."))
+    said.append(words.Run(f"; result {short(float(found.run[found.loss]))}"))
+    cause = None if math.isfinite(float(found.run[found.loss])) else mg.why_nan(found.loss)
+    if cause is not None and cause.node.args:
+        operands = (short(float(value)) if np.ndim(value) == 0 else "…" for _, value in cause.operands)
+        said.append(words.Run(f", which began as {cause.node.op.name}({', '.join(operands)}) = {short(cause.value)}"))
+    leaves = [n for n in found.timeline.nodes if isinstance(n, mg.Parameter) and n in found.sweep.adjoints]
+    for place, node in enumerate(leaves[:MOST_DERIVATIVES]):
+        adjoint = found.sweep.adjoints[node]
+        size, bar = (norm(adjoint), "|") if node.shape else (float(adjoint), "")
+        opening = ", derivatives: " if not place else ", "
+        said += [words.Run(f"{opening}{bar}∂/∂"), *name_of(node.name or "w"), words.Run(f"{bar} = {short(size)}")]
+    rest = len(leaves) - MOST_DERIVATIVES
+    return (*said, words.Run(f", and {rest} more." if rest > 0 else "."))
+
+
+def _hidden(times: Sequence[int], shown: Sequence[int], told: Sequence[Telling]) -> Rich:
+    """Return what is left out, and why the steps between the gaps are not."""
+    gaps = [(a, b) for a, b in itertools.pairwise(shown) if any(a < t < b for t in times)]
     if not gaps:
         return ()
     spans = ", ".join(f"t = {a + 2} to {b}" if b > a + 2 else f"t = {b}" for a, b in gaps)
     missing = len(times) - len(shown)
-    return (
-        words.Run(f"Hidden: {plural(missing, 'step')} ({spans}); the arrows across the gap carry what passes them."),
+    across = "the gap carry what passes it" if len(gaps) == 1 else "a gap carry what passes it"
+    said = [words.Run(f"Hidden: {plural(missing, 'step')} ({spans}); the arrows across {across}.")]
+    opening = " Of the steps in between, as far as the gradient is on the scale, those are shown that change it most, "
+    opening += "going back: "
+    for place, each in enumerate(sorted(told, key=lambda each: each.t)):
+        said += [words.Run(", " if place else opening), *each.sentence]
+    return (*said, *([words.Run(".")] if told else []))
+
+
+def _hidden_between(timeline: Timeline, shown: Sequence[int]) -> Rich:
+    """Return what is left out of a net that starts again, by the steps' own names."""
+    gaps = [[t for t in timeline.times if a < t < b] for a, b in itertools.pairwise(shown)]
+    gaps = [gap for gap in gaps if gap]
+    spans = ", ".join(
+        timeline.said(gap[0]) + (f" to {timeline.told(gap[-1])[1] + 1}" if len(gap) > 1 else "") for gap in gaps
     )
+    missing = plural(sum(map(len, gaps)), "step")
+    return (words.Run(f"Hidden: {missing} ({spans}); the arrows across a gap carry what passes it."),) if gaps else ()
 
 
 def _outside(found: Study) -> list[Node]:
     """Return the operations that use a step's result and belong to none."""
     timeline, after = found.timeline, set(found.timeline.step)
+    known = set(timeline.alias).union(*((s.node, *s.derived) for s in timeline.sequences))
+    taken = {arg for node in timeline.nodes if node not in known for arg in timeline.args(node)}
     outside = []
     for node in timeline.nodes:
-        if node not in timeline.step and any(arg in after for arg in node.args):
+        if node in known or (node.op.name == "concat" and node not in taken):
             after.add(node)
-            outside.append(node)
+        elif node not in timeline.step and any(arg in after for arg in node.args):
+            after.add(node)
+            outside += [] if passed_on(node) else [node]
     return outside
 
 

@@ -59,9 +59,16 @@ def _json(value: Any) -> str:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    if not dataclasses.is_dataclass(value):
-        raise TypeError(f"a fact must be plain data, got {type(value).__name__}")
-    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    names = _NAMES.get(type(value))
+    if names is None:
+        if not dataclasses.is_dataclass(value):
+            raise TypeError(f"a fact must be plain data, got {type(value).__name__}")
+        names = _NAMES[type(value)] = tuple(field.name for field in dataclasses.fields(value))
+    return {name: getattr(value, name) for name in names}
+
+
+_NAMES: dict[type, tuple[str, ...]] = {}
+"""The fields of each kind of fact met so far."""
 
 
 def _finite(value: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .chart import Chart
+from .collector import uncollected
 from .formats import WRITERS, MissingExtra, UnsupportedFormat
 from .ink import Sheet
 from .layout import Picture, arrange
@@ -59,6 +60,7 @@ class Figure:
         return "lanes" if isinstance(self.scene, Scene) else self.scene.kind
 
     @cached_property
+    @uncollected()
     def picture(self) -> Picture:
         """The scene of a graph with coordinates; raises UnsupportedFormat for a chart."""
         if not isinstance(self.scene, Scene):
@@ -66,16 +68,19 @@ class Figure:
         return self._placed or arrange(self.scene)
 
     @cached_property
+    @uncollected()
     def sheet(self) -> Sheet:
         """The figure as ink: what every renderer writes."""
         return ink(self.picture) if isinstance(self.scene, Scene) else self.scene.sheet()
 
     @cached_property
+    @uncollected()
     def svg(self) -> str:
         """The figure as an SVG document."""
         return render(self.sheet, self.theme)
 
     @cached_property
+    @uncollected()
     def html(self) -> str:
         """The figure as one HTML file that needs nothing else: an inspector of its graph, or a page to pan and zoom."""
         from .inspector import page

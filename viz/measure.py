@@ -44,8 +44,9 @@ def backward(output: Node, sources: Iterable[Node], run: Run) -> Sweep:
     order = list(mg.walk(output))
     reached = set(sources)
     for node in reversed(order):
-        if any(arg in reached for arg in node.args):
+        if not reached.isdisjoint(node.args):
             reached.add(node)
+    values = run.values
     terms: dict[Node, list[Array]] = {output: [np.ones(output.shape, output.dtype)]}
     adjoints: dict[Node, Array] = {}
     sent: dict[Edge, Array] = {}
@@ -56,9 +57,9 @@ def backward(output: Node, sources: Iterable[Node], run: Run) -> Sweep:
             adjoint = adjoints[node] = _joined(terms.pop(node))
             if not node.args:
                 continue
-            values = [run[arg] for arg in node.args]
+            args = [values[arg] for arg in node.args]
             for slot, arg in enumerate(node.args):
-                term = pull_edge(node, slot, adjoint, run[node], values) if arg in reached else None
+                term = pull_edge(node, slot, adjoint, values[node], args) if arg in reached else None
                 if term is not None:
                     sent[Edge(node, slot)] = term
                     terms.setdefault(arg, []).append(term)
@@ -76,8 +77,7 @@ def norm(*arrays: Any) -> float:
     5e-200
     """
     parts = [np.asarray(array, dtype=float).ravel() for array in arrays]
-    with np.errstate(all="ignore"):
-        square = sum(float(part @ part) for part in parts)
+    square = sum([float(np.vdot(part, part)) for part in parts])  # vdot: the one product that never warns
     if 1e-200 < square < 1e200:
         return math.sqrt(square)
     flat = np.concatenate(parts) if parts else np.zeros(0)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
+from .colour import cividis, ink_on
 from .ink import Circle, Group, Item, Rect, Shape, Sheet, area, line
 from .layout.picture import Picture, Sample
 from .layout.routes import Arrow, Path, Point, arrow, towards
-from .layout.sizes import ACTIVATION, CHIP, FIGURES, NOTE, OP, SHARE, TEXT
+from .layout.sizes import ACTIVATION, CHIP, FIGURES, MOST_LOOKS, NOTE, NOTED, OP, SHARE, TEXT, look_width
 from .layout.spot import Spot
-from .layout.stamp import Route, Word
+from .layout.stamp import Placed, Word
 from .scene import Box, Edge, Mark, Scale, Tag
-from .words import Rich, Run, plain
+from .words import Rich, Run, number, plain
 
+BAR = 10.0
 _KINDS = {
     "f": "kf",
     "i": "ki",
@@ -26,8 +29,9 @@ _KINDS = {
     "h": "h",
     "c": "c",
     "L": "loss",
+    "nan": "odd",
 }
-_ROLES = {"input": "x", "output": "y", "affine": "y", "loss": "loss"}
+_ROLES = {"input": "x", "parameter": "w", "output": "y", "affine": "y", "loss": "loss"}
 
 
 def ink(picture: Picture) -> Sheet:
@@ -48,11 +52,12 @@ def _body(picture: Picture) -> Iterable[Item]:
             yield Rect("band", Spot(spot.x, body.height / 2, spot.w, body.height))
     for cell, spot in body.frames:
         yield Group((Rect("cell", spot, 16),), title=cell.title, part=cell.id)
-    tinted = [spot for place, (_, spot) in enumerate(body.bands) if place % 2]
+    lefts = [spot.left for _, spot in body.bands]
+    forward: dict[int, tuple[Shape, Shape]] = {}
     for bridges in (False, True):
-        for edge, route in body.wires:
-            if bool(route.over) == bridges:
-                yield _edge(edge, route, scale, tinted)
+        for edge, placed in body.wires:
+            if bool(placed.route.over) == bridges:
+                yield _edge(edge, placed, scale, lefts, forward)
     for box, spot in body.boxes:
         yield _box(box, spot)
     for tag, spot in body.chips:
@@ -60,22 +65,29 @@ def _body(picture: Picture) -> Iterable[Item]:
     yield from (Group((word,), part=word.part) for word in body.words)
 
 
-def _edge(edge: Edge, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Group:
-    hidden = " hid" if edge.hidden else ""
-    forward = (Shape("f" + hidden, route.forward.path), area("fh", route.forward.head))
+def _edge(
+    edge: Edge, placed: Placed, scale: Scale, lefts: Sequence[float], drawn: dict[int, tuple[Shape, Shape]]
+) -> Group:
+    """Return an edge and its gradient where its column puts them; columns that are alike share what `drawn` keeps."""
+    route, at = placed.route, (placed.dx, 0.0)
+    forward = drawn.get(id(route))
+    if forward is None:
+        style = "f hid" if edge.hidden else "f"
+        forward = drawn[id(route)] = Shape(style, route.forward.path), area("fh", route.forward.head)
     if edge.mark is None:
-        return Group(forward, title=edge.title, part=edge.id)
-    gaps = tuple(_gaps(edge.mark, route, scale, tinted))
+        return Group(forward, title=edge.title, offset=at, part=edge.id)
+    gaps = tuple(_gaps(edge.mark, placed, scale, lefts)) if route.over else ()
     back = _gradient(edge.mark, route.back, scale)
-    drawn: tuple[Item, ...] = (*forward, *gaps, back) if edge.mark.share is None else (*gaps, back, *forward)
-    return Group(drawn, title=edge.title, part=edge.id)
+    items: tuple[Item, ...] = (*forward, *gaps, back) if edge.mark.share is None else (*gaps, back, *forward)
+    return Group(items, "", edge.title, at, edge.id)
 
 
-def _gaps(mark: Mark, route: Route, scale: Scale, tinted: Sequence[Spot]) -> Iterable[Shape]:
+def _gaps(mark: Mark, placed: Placed, scale: Scale, lefts: Sequence[float]) -> Iterable[Shape]:
     """Return gaps in the lanes that the gradient passes over, so that it is seen to pass and not to join."""
     wide = (scale.width(mark.size) if mark.state == "measured" else 5.0) + 4
-    for x, y in route.over:
-        ground = "tint" if any(band.left < x < band.right for band in tinted) else "gap"
+    for x, y in placed.route.over:
+        band = bisect_left(lefts, x + placed.dx) - 1
+        ground = "tint" if band % 2 and band >= 0 else "gap"
         yield line(ground, ((x, y - 9), (x, y + 9)), wide)
 
 
@@ -122,11 +134,16 @@ def _nought(arrow: Arrow) -> Word:
 
 
 def _bar(arrow: Arrow) -> Shape:
-    tip, left, right = arrow.head
-    (ax, ay), (bx, by) = left, right
-    dx, dy = (bx - ax) * 0.4, (by - ay) * 0.4
-    x, y = (tip[0] + (ax + bx) / 2) / 2, (tip[1] + (ay + by) / 2) / 2
-    return line("r", ((x - dx * 2, y - dy * 2), (x + dx * 2, y + dy * 2)))
+    """Return a bar across the middle of an edge that no gradient passes."""
+    points = [*arrow.path.points(), arrow.head[0]]
+    stretches = list(itertools.pairwise(points))
+    left = sum(math.dist(a, b) for a, b in stretches) / 2
+    while left > math.dist(*stretches[0]):
+        left -= math.dist(*stretches.pop(0))
+    a, b = stretches[0]
+    (x, y), size = towards(a, b, left), math.dist(a, b) or 1.0
+    dx, dy = BAR * (b[1] - a[1]) / size, BAR * (a[0] - b[0]) / size
+    return line("r", ((x - dx, y - dy), (x + dx, y + dy)))
 
 
 def style_of(role: str, kind: str) -> str:
@@ -137,19 +154,45 @@ def style_of(role: str, kind: str) -> str:
 def _box(box: Box, spot: Spot) -> Group:
     name = style_of(box.role, box.kind)
     label: tuple[Word, ...] = ()
-    if box.role == "gate" and box.note:
+    if box.role in NOTED and box.note:
+        size = TEXT if box.role in ("input", "parameter") else OP
+        label = (
+            Word(box.label, spot.x, spot.y - 2, size),
+            Word(box.note, spot.x, spot.y + 15, ACTIVATION, style="quiet"),
+        )
+    elif box.role == "gate" and box.note:
         label = (
             Word(box.label, spot.x, spot.y - 1, TEXT, style="bold"),
             Word(box.note, spot.x, spot.y + 15, ACTIVATION),
         )
-    elif not box.tags and box.role != "junction":
+    elif box.role == "attention":
+        return Group((_shape(box.role, spot), *_looks(box, spot)), name, box.title, part=box.id)
+    elif not box.tags and box.role not in ("junction", "bus"):
         size = {"function": NOTE, "op": OP}.get(box.role, TEXT)
         label = (Word(box.label, spot.x, spot.y + size * 0.35, size),)
     return Group((_shape(box.role, spot), *label), name, box.title, part=box.id)
 
 
+def _looks(box: Box, spot: Spot) -> Iterable[Item]:
+    """Return the inside of an attention: its name, and under each state it looks at how much it takes of it."""
+    yield Word(box.label, spot.x, spot.top + 20, NOTE, "middle")
+    wide = look_width(len(box.looks))
+    left = spot.x - wide * len(box.looks) / 2
+    for place, look in enumerate(box.looks):
+        cell = Spot(left + wide * (place + 0.5), spot.top + 59, wide, 24)
+        ground = Rect("heat", cell, fill=cividis(look.weight))
+        number_ = f"{look.weight:.2f}".lstrip("0") if look.weight < 0.995 else "1"
+        words: tuple[Item, ...] = ()
+        if len(box.looks) <= MOST_LOOKS:
+            words = (
+                Word((Run(number_),), cell.x, cell.y + 5, ACTIVATION, "middle", ink_on(look.weight)),
+                Word(look.label, cell.x, cell.top - 6, ACTIVATION, "middle"),
+            )
+        yield Group((ground, *words), title=f"{plain(look.label)}: weight {number(look.weight, 3)}")
+
+
 def _shape(role: str, spot: Spot) -> Item:
-    if role == "junction":
+    if role in ("junction", "bus"):
         return Circle("dot", spot.x, spot.y, spot.w / 2) if spot.w <= spot.h else Rect("dot", spot, spot.h / 2)
     if role == "pointwise":
         return Circle("s", spot.x, spot.y, spot.w / 2)
@@ -157,6 +200,8 @@ def _shape(role: str, spot: Spot) -> Item:
         return Group(())
     if role in ("input", "state"):
         return Rect("s", spot, spot.h / 2)
+    if role == "parameter":
+        return _hexagon(spot, 8.0)
     if role == "loss":
         return area("s", ((spot.left, spot.y), (spot.x, spot.top), (spot.right, spot.y), (spot.x, spot.bottom)))
     return Rect("s", spot, 5)
@@ -168,29 +213,34 @@ def _tag(tag: Tag, spot: Spot, scale: Scale) -> Group:
         return _item(tag.title, tag.label, spot, tag.id)
     figures = Word(tag.note, spot.right - 3, spot.y + ACTIVATION * 0.35, ACTIVATION, "end")
     label = Word(tag.label, spot.left + 3, spot.y + CHIP * 0.3, CHIP, "start")
-    items: list[Item] = [area("s", _hexagon(spot)), label, figures]
+    items: list[Item] = [_hexagon(Spot(spot.x, spot.y, spot.w + 4, spot.h), 4.0), label, figures]
     if tag.mark is not None and tag.mark.state == "measured":
         start = spot.right - FIGURES - 1
         items.append(_gradient(tag.mark, arrow([(start, spot.y), (start - SHARE + 4, spot.y)]), scale))
     return Group(tuple(items), "w", tag.title, part=tag.id)
 
 
+def _hexagon(spot: Spot, nose: float) -> Item:
+    """Return a flat hexagon in `spot`, its noses left and right."""
+    corners = (
+        (spot.left, spot.y),
+        (spot.left + nose, spot.top),
+        (spot.right - nose, spot.top),
+        (spot.right, spot.y),
+        (spot.right - nose, spot.bottom),
+        (spot.left + nose, spot.bottom),
+    )
+    return area("s", corners)
+
+
 def _item(title: str, label: Rich, spot: Spot, part: str = "") -> Group:
     """Return a parameter tag: a flat hexagon with its name."""
-    word = Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)
-    return Group((area("s", _hexagon(spot)), word), "w", title, part=part)
-
-
-def _hexagon(spot: Spot) -> list[Point]:
-    nose = 4.0
-    return [
-        (spot.left - nose + 2, spot.y),
-        (spot.left + 2, spot.top),
-        (spot.right - 2, spot.top),
-        (spot.right + nose - 2, spot.y),
-        (spot.right - 2, spot.bottom),
-        (spot.left + 2, spot.bottom),
-    ]
+    return Group(
+        (_hexagon(Spot(spot.x, spot.y, spot.w + 4, spot.h), 4.0), Word(label, spot.x, spot.y + CHIP * 0.3, CHIP)),
+        "w",
+        title,
+        part=part,
+    )
 
 
 def _sample(sample: Sample) -> Item:
@@ -217,6 +267,6 @@ def _sample(sample: Sample) -> Item:
         return _gradient(Mark(sample.kind), back, Scale(1.0))  # type: ignore[arg-type]
     if sample.kind == "parameter":
         return _item("", (), spot)
-    name = {"state": "h", "input": "x", "output": "y", "loss": "loss"}.get(sample.kind, "p")
+    name = {"state": "h", "input": "x", "affine": "y", "loss": "loss"}.get(sample.kind, "p")
     around = Spot(spot.x, spot.y, spot.h, spot.h) if sample.kind in ("input", "pointwise") else spot
     return Group((_shape(sample.kind, around),), name)

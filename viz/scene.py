@@ -26,6 +26,9 @@ Role = Literal[
     "loss",
     "constant",
     "op",
+    "bus",
+    "attention",
+    "parameter",
 ]
 State = Literal["measured", "zero", "structural", "nonfinite", "cut", "wrong"]
 Measure = Literal["magnitude", "share"]
@@ -139,11 +142,20 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """How much of one step of a sequence an attention takes: a weight from 0 to 1."""
+
+    label: Rich
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """Something that is computed, or given, at one time step.
 
     `key` names it within its column: boxes with the same key in two columns are the same thing one
-    step later. `lane` is set on states, `kind` repeats in colour what the label says in letters.
+    step later. `lane` is set on states, `kind` repeats in colour what the label says in letters,
+    `looks` is set on attentions.
     """
 
     id: str
@@ -157,6 +169,7 @@ class Box:
     cell: str = ""
     lane: str = ""
     tags: tuple[Tag, ...] = ()
+    looks: tuple[Look, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import minigrad as mg
 from minigrad import Edge as Use
 from minigrad import GradientError, Node, Parameter
+from minigrad import Run as Evaluated
 from minigrad.paths import Flow
 
-from .labels import name_of, state_name
+from .labels import state_name, weight_name
 from .measure import norm
 from .scene import Box, Edge, Mark
-from .timeline import Timeline, cell_of
+from .timeline import Timeline
 from .words import Rich, Run, number, one_line, percent, plural
 
 Shares = Mapping[Use, float]
@@ -43,30 +44,35 @@ def seen(outputs: list[Node], target: Node) -> list[Node]:
     raise ValueError("draw: the flow is of another graph: its target has no operation in common with the subject")
 
 
-def default_flow(loss: Node | None, weight: Parameter | None, nodes: Iterable[Node]) -> Flow | None:
+def default_flow(
+    loss: Node | None, weight: Parameter | None, nodes: Iterable[Node], run: Evaluated | None = None
+) -> Flow | None:
     """Return the flow from `weight`, or else from the first parameter that `loss` depends on; None without any."""
     parameters = [node for node in nodes if isinstance(node, Parameter) and node.dtype.kind == "f"]
     if loss is None:
         return None
     for source in parameters if weight is None else [weight, *parameters]:
         try:
-            return mg.flow(loss, source)
+            return mg.flow(loss, source, run=run)
         except GradientError:
             continue
     return None
 
 
-def shared(found: Mark | None, uses: Iterable[Use], shares: Shares) -> Mark | None:
+def shared(found: Mark | None, uses: Iterable[Use], flow: Flow) -> Mark | None:
     """Return the mark of an edge that stands for `uses`: `found`, the mark of its norm, with the share that passes.
 
     None where no path runs over the edge.
     """
+    shares = flow.edge_shares
     if found is not None and found.state == "cut":
         return found
-    taken = [shares[use] for use in uses if use in shares]
+    taken = [use for use in dict.fromkeys(uses) if use in shares]
     if not taken:
         return None
-    share = math.fsum(taken) if all(map(math.isfinite, taken)) else math.nan
+    share = math.fsum(shares[use] for use in taken) if all(math.isfinite(shares[use]) for use in taken) else math.nan
+    if min(use.user.id for use in taken) <= max(use.argument.id for use in taken) and math.isfinite(share):
+        share = flow.through(taken).share  # a path may take several of them, and counts once
     size, gain = (math.nan, math.nan) if found is None else (found.norm, found.gain)
     if not math.isfinite(share):
         return Mark("nonfinite", size, gain, share)
@@ -93,14 +99,12 @@ def noted(found: Mark | None) -> Rich:
     return (Run(f"{round(100 * share)} %".replace("-", "−")),)
 
 
-def label_of(flow: Flow, *, layers: bool = False) -> Rich:
+def label_of(flow: Flow) -> Rich:
     """Return the name of what the gradient of `flow` is taken in, with its layer where there are several."""
-    if len(flow.sources) > 1:
-        return (Run("all sources"),)
-    return name_of(flow.sources[0].name or "W", layers=layers)
+    return weight_name(flow.sources[0], flow.y) if len(flow.sources) == 1 else (Run("all sources"),)
 
 
-def sentence(flow: Flow, label: Rich, timeline: Timeline, *, layers: bool = False) -> Rich:
+def sentence(flow: Flow, timeline: Timeline, *, layers: bool = False) -> Rich:
     """Return what share of the gradient passes on which lane, or, without lanes, leaves through which use."""
     across: dict[str, list[float]] = {}
     inside = set(timeline.times)
@@ -110,13 +114,13 @@ def sentence(flow: Flow, label: Rich, timeline: Timeline, *, layers: bool = Fals
             across.setdefault(timeline.lane.get(edge.argument, ""), []).append(share)
     lanes: list[tuple[Rich, str]] = [((Run("other edges"),), "")]
     for lane in timeline.lanes:
-        _, layer, reverse = cell_of(lane.last)
+        _, layer, reverse = timeline.cell(lane.last)
         lanes.append((state_name(lane.name, layer, reverse, layers=layers), lane.key))
     carried = [(name, math.fsum(across[key])) for name, key in reversed(lanes) if any(across.get(key, ()))]
-    words = begun(flow, label)
+    words = begun(flow, label_of(flow))
     if not defined(flow):
         return words
-    return (*words, *passed(carried)) if timeline.timed else (*words, *_leaving(flow, label))
+    return (*words, *passed(carried)) if timeline.timed else (*words, *_leaving(flow))
 
 
 def defined(flow: Flow) -> bool:
@@ -156,20 +160,21 @@ def passed(carried: Sequence[tuple[Rich, float]], *, every_step: bool = True) ->
     return tuple(words)
 
 
-def _leaving(flow: Flow, label: Rich) -> Rich:
+def _leaving(flow: Flow) -> Rich:
     """Return through which uses of its source the gradient leaves, the largest first."""
     uses = sorted(flow.uses, key=lambda use: -abs(use.share))
     told = ", ".join(f"{percent(use.share)} in {one_line(use.user.op.name, 20)}" for use in uses[:LISTED])
     more = f", and {plural(len(uses) - LISTED, 'more use')}" if len(uses) > LISTED else ""
-    return (Run(f"It leaves through {plural(len(uses), 'use')} of "), *label, Run(f": {told}{more}."))
+    return (Run(f"It leaves through {plural(len(uses), 'use')} of "), *label_of(flow), Run(f": {told}{more}."))
 
 
-def subtitle(label: Rich) -> Rich:
-    """Return what the arrows show."""
+def subtitle(flow: Flow, tags: bool) -> Rich:
+    """Return what the arrows show, and the `tags`, if there are any."""
+    leaves = "; a tag says what leaves through that use." if tags else "."
     return (
         Run("Gradient arrows run backward beside the forward edges: width is the share of ∂L/∂"),
-        *label,
-        Run(" that passes, colour its sign. Widths add up at every box; a tag says what leaves through that use."),
+        *label_of(flow),
+        Run(f" that passes, colour its sign. Widths add up at every box{leaves}"),
     )
 
 
@@ -179,7 +184,7 @@ def hidden(said: Rich) -> Rich:
     return (*said, lost) if said else ()
 
 
-def proof(flow: Flow, label: Rich, boxes: Sequence[Box], edges: Sequence[Edge], members: Members, drawn: Drawn) -> Rich:
+def proof(flow: Flow, boxes: Sequence[Box], edges: Sequence[Edge], members: Members, drawn: Drawn) -> Rich:
     """Return the line that says that the uses sum to 1, and that boxes pass on what they take in.
 
     `members` are the nodes of every box, `drawn` the uses of every edge and tag.
@@ -197,7 +202,7 @@ def proof(flow: Flow, label: Rich, boxes: Sequence[Box], edges: Sequence[Edge], 
     said = f" sum to 1 and {many} on what comes in" if holds else f" do NOT sum to 1, or one of {whole} boxes leaks"
     return (
         Run(f"{'✓' if holds else '✗'} Shares of {plural(len(uses), 'use')} of "),
-        *label,
+        *label_of(flow),
         Run(f"{said}, max difference {number(max(off))}"),
     )
 

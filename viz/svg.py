@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from xml.sax.saxutils import escape as _escape
 
 from .ink import Circle, Group, Item, Rect, Shape, Sheet
@@ -19,6 +20,7 @@ from .words import SMALL, Rich, clean
 
 _ANCHORS = {"middle": "m", "end": "e"}
 _CLASSES = re.compile(r' class="([^"]*)"')
+_SPACES = " \N{NO-BREAK SPACE}"
 STYLES = {"quiet": "q", "note": "q", "header": "q", "title": "b", "bold": "b", "pale": "pale", "inked": "inked"}
 """Class names of the styles of words."""
 
@@ -114,8 +116,9 @@ def _ink(style: str, fill: str) -> str:
     return (f' class="{style}"' if style else "") + (f' fill="{fill}"' if fill else "")
 
 
+@lru_cache(maxsize=4096)
 def path(found: Path) -> str:
-    """Return the `d` attribute of a path."""
+    """Return the `d` attribute of a path; columns that are alike share theirs."""
     parts = [f"M{num(found.start[0])},{num(found.start[1])}"]
     for step in found.steps:
         points = " ".join(f"{num(x)},{num(y)}" for x, y in step)
@@ -142,8 +145,9 @@ def _runs(words: Rich, size: float) -> str:
             parts.append(text(run.text))
             continue
         # Some renderers drop a space at the ends of a tspan; between two of them they keep it.
-        inner = run.text.strip(" ")
-        before, after = " " * run.text.startswith(" "), " " * (run.text.endswith(" ") and bool(inner))
+        inner = run.text.strip(_SPACES)
+        before = run.text[: len(run.text) - len(run.text.lstrip(_SPACES))]
+        after = run.text[len(before) + len(inner) :]
         small = f' font-size="{num(size * SMALL)}"' if run.shift else ""
         parts.append(f'{before}<tspan dy="{num(wanted - height)}"{small}>{text(inner)}</tspan>{after}')
         height = wanted

@@ -113,6 +113,7 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .hollow .r{{stroke:$quiet;stroke-width:5}} .hollow .in{{fill:none;stroke:$paper;stroke-width:3}}
 .hollow .rh{{fill:$paper;stroke:$quiet;stroke-width:1}}
 .nan .r{{stroke:$nan;stroke-width:5}} .nan .in{{fill:none;stroke:$paper;stroke-width:2}} .nan .rh{{fill:$nan}}
+.odd .s{{fill:$op;stroke:$nan;stroke-width:2.6}}
 .cut .r{{stroke:$quiet;stroke-width:3}}
 .s{{stroke-width:1.4;fill:$op;stroke:$op-rim}}
 .x .s{{fill:$x;stroke:$x-rim}} .h .s{{fill:$h;stroke:$h-rim}} .c .s{{fill:$c;stroke:$c-rim}}
@@ -134,7 +135,7 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .l2{{fill:none;stroke:$c-rim;stroke-width:2.6;stroke-dasharray:3 2}} .l2 .dot{{stroke:none;fill:$c-rim}}
 .l3{{fill:none;stroke:$w-rim;stroke-width:2.6;stroke-dasharray:12 3 3 3}} .l3 .dot{{stroke:none;fill:$w-rim}}
 .l4{{fill:none;stroke:$quiet;stroke-width:1.8;stroke-dasharray:5 5}} .l4 .dot{{stroke:none;fill:$quiet}}
-.pale{{fill:#ffffff}} .inked{{fill:#14191d}}
+.pale{{fill:#ffffff}} .inked{{fill:#000000}}
 """
 
 

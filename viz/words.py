@@ -27,6 +27,8 @@ class Run:
 
 Rich = tuple[Run, ...]
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 _WIDTHS = {
     0.23: "′",
     0.28: "'ijl",

@@ -201,6 +201,8 @@ class Elementwise(Op):
         # Nodes of one shape and dtype are the common case, and building them is the cost of writing a graph.
         first = args[0]
         if not isinstance(first, Node):
+            if type(first) is np.ndarray and len(args) == 1:
+                return np.asarray(self.kernel(first))
             return super().__call__(*args, **params)
         shape, dtype = first.shape, first.dtype
         for arg in args:
@@ -349,7 +351,11 @@ def scale(vector: Value, partial: Value) -> Value:
             return vector
         if partial == -1:
             return REGISTRY["neg"](vector)
-    return REGISTRY["strong_mul" if _zero_is_strong.get() else "mul"](vector, partial)
+    if _zero_is_strong.get():
+        return REGISTRY["strong_mul"](vector, partial)
+    if type(vector) is np.ndarray and type(partial) is np.ndarray and vector.ndim:
+        return np.multiply(vector, partial)  # what mul would do, sooner
+    return REGISTRY["mul"](vector, partial)
 
 
 def len_of_stack(stacked: Stacked) -> int:

@@ -20,7 +20,7 @@ from ..derivative import Edge
 from ..errors import GradientError
 from ..node import Array, Node, describe, walk
 from ..ops.leaves import input_op
-from ..run import fit, run
+from ..run import Run, fit, values_of
 from .algebras import Automaton, Cotangents, Count, Polynomials, Rows, Tangents
 from .measure import Floats, directions, norm
 from .quotient import count_in_quotient
@@ -52,8 +52,12 @@ class Part:
         """The Frobenius norm of the gradient. Norms of parts do not add."""
         return norm(self.gradient if isinstance(self.gradient, list) else [self.gradient])
 
+    def __repr__(self) -> str:
+        paths = "1 path" if self.count == 1 else f"{self.count:,} paths"
+        return f"<{type(self).__name__.lower()}: {paths}, share {self.share:.3g}, norm {self.norm:.3g}>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Use(Part):
     """What all paths that start with one use of a source contribute.
 
@@ -63,6 +67,9 @@ class Use(Part):
 
     user: Node
     slot: int
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, as argument {self.slot} of {describe(self.user)}>"
 
     @property
     def edge(self) -> Edge:
@@ -87,6 +94,7 @@ class Flow:
         source: Node | Sequence[Node],
         feed: Mapping[Node, ArrayLike] | None = None,
         seed: ArrayLike | None = None,
+        run: Run | None = None,
     ) -> None:
         _check_target(y, seed)
         self.y = y
@@ -94,10 +102,11 @@ class Flow:
         self.sources = self.paths.sources
         self.seed = np.ones((), y.dtype) if seed is None else fit(y, seed)
         self.feed = dict(feed or {})
+        self._run = run
         self._partials: dict[Edge, Any] = {}
         self._single = isinstance(source, Node)
         # The numbers are those of now; without all inputs the questions that need no numbers can still be asked.
-        if all(node in self.feed for node in walk(y) if node.op is input_op):
+        if run is not None or all(node in self.feed for node in walk(y) if node.op is input_op):
             _ = self._values
 
     @cached_property
@@ -246,7 +255,7 @@ class Flow:
 
     @cached_property
     def _values(self) -> dict[Node, Array]:
-        return run(self.y, self.feed).values
+        return values_of(self.y, self.feed, self._run, "flow")
 
     @cached_property
     def _recorded(self) -> tuple[dict[Node, Array], dict[Edge, Array]]:
@@ -325,15 +334,17 @@ def flow(
     feed: Mapping[Node, ArrayLike] | None = None,
     *,
     seed: ArrayLike | None = None,
+    run: Run | None = None,
 ) -> Flow:
     """The gradient of `y` in `source`, path by path: uses, shares of edges, paths through a node, classes, counts.
 
     `source` is an input, a parameter or an inner node, or a list of them. `y` is a scalar unless a `seed`, a cotangent
     of its shape, is given. `feed` maps inputs to arrays; an inner node that is fed is a constant, and no path leads
-    through it: that asks "what if" without building anything anew.
+    through it: that asks "what if" without building anything anew. `run` is what `mg.run(y, feed)` gave, of y or of
+    more, where there is one: nothing is then computed twice.
 
-    Raises GradientError if y is not a scalar and there is no seed, or if no differentiable path leads from a source
-    to y.
+    Raises FeedError if the run lacks a node of y or was made with another feed, GradientError if y is not a scalar and
+    there is no seed, or if no differentiable path leads from a source to y.
 
     >>> import numpy as np
     >>> import minigrad as mg
@@ -345,7 +356,7 @@ def flow(
     >>> round(flow.through(h).share + flow.avoiding(h).share, 12)
     1.0
     """
-    return Flow(y, source, feed, seed)
+    return Flow(y, source, feed, seed, run)
 
 
 def _check_target(y: Any, seed: Any) -> None:

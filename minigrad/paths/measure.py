@@ -28,12 +28,22 @@ def norms(stack: Array) -> Floats:
     """The Frobenius norm of each member along the first axis, right down to the smallest numbers."""
     members = np.reshape(stack, (len(stack), math.prod(stack.shape[1:])))
     limits = np.finfo(members.dtype)
-    squares = np.einsum("ij,ij->i", members, members)
+    squares = np.vecdot(members, members)
     result: Floats = np.sqrt(squares.astype(float))
-    for row in np.flatnonzero(~((squares > limits.tiny / limits.eps**2) & (squares < limits.max * limits.eps))):
-        scale = largest(members[row])
-        result[row] = scale * np.linalg.norm(members[row] / scale) if 0 < scale < np.inf else scale
+    extreme = np.flatnonzero(~((squares > limits.tiny / limits.eps**2) & (squares < limits.max * limits.eps)))
+    if len(extreme):
+        result[extreme] = _scaled_norms(members[extreme])
     return result
+
+
+def _scaled_norms(members: Array) -> Floats:
+    """The norms of rows whose squares leave the floats: each is divided by its largest element first."""
+    scales = np.max(np.abs(members), axis=1, initial=0.0)
+    able = (scales > 0) & (scales < np.inf)
+    units = members / np.where(able, scales, 1)[:, None]
+    sizes: Floats = scales.astype(float)
+    sizes[able] *= np.sqrt(np.vecdot(units[able], units[able]).astype(float))
+    return sizes
 
 
 def norm(parts: Sequence[Array]) -> float:

@@ -40,6 +40,10 @@ class Path:
     norm: float
     share: float
 
+    def __repr__(self) -> str:
+        names = " -> ".join(node.name or node.op.name for node in self.nodes)
+        return f"<path {names}: share {self.share:.3g}, norm {self.norm:.3g}>"
+
     @property
     def source(self) -> Node:
         """Where it starts."""

@@ -17,6 +17,7 @@ _BLOCK_BYTES = 1 << 16
 def blocked(groups: Sequence[Group], graph: Graph) -> list[Group]:
     """The same terms in an order of smaller groups."""
     base = bases(graph)
+    position = {term: k for k, term in enumerate(graph.terms)}
     result: list[Group] = []
     run: list[Group] = []
     inside: set[Term] = set()
@@ -25,12 +26,12 @@ def blocked(groups: Sequence[Group], graph: Graph) -> list[Group]:
             run.append(group)
             inside.update(group)
         elif any(base[arg] in inside for term in group for arg in term.args):
-            result += _cut(run, base)
+            result += _cut(run, base, position)
             run, inside = [], set()
             result.append(group)
         else:
             result.append(group)  # it needs nothing of the run, and may as well come before it
-    return result + _cut(run, base)
+    return result + _cut(run, base, position)
 
 
 def _is_large(group: Group) -> bool:
@@ -38,14 +39,19 @@ def _is_large(group: Group) -> bool:
     return elementwise and len(group) * group[0].nbytes > 2 * _BLOCK_BYTES and group[0].nbytes <= _BLOCK_BYTES
 
 
-def _cut(run: list[Group], base: dict[Term, Term]) -> list[Group]:
+def _cut(run: list[Group], base: dict[Term, Term], position: dict[Term, int]) -> list[Group]:
     if not run:
         return run
     family = _families(run, base)
-    number: dict[Term, int] = {}
-    for group in run:
-        for term in group:
-            number.setdefault(family(term), len(number))
+    # Families that read what the same step computed come together, whichever way the steps of a group run.
+    inside = {term for group in run for term in group}
+    latest: dict[Term, int] = {}
+    for term in inside:
+        given = [position[base[arg]] for arg in term.args if base[arg] not in inside]
+        latest[family(term)] = max([latest.get(family(term), -1), *given])
+    number = {
+        member: k for k, member in enumerate(sorted(latest, key=lambda member: (latest[member], position[member])))
+    }
     largest = max(len(group) * group[0].nbytes for group in run) // len(number)
     width = max(1, _BLOCK_BYTES // max(1, largest))
     if len(number) < 2 * width:

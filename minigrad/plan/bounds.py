@@ -20,6 +20,7 @@ _AT_MOST_ONE = frozenset(
         "inverse_1p",
         "times_finite",
         "sech2",
+        "sech2_of_exp",
         "sin",
         "cos",
         "sign",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,6 +82,15 @@ def number(value: float, dtype: Dtype) -> Any:
     array = np.array(value, dtype)
     array.flags.writeable = False
     return array
+
+
+@lru_cache(maxsize=64)
+def repeated(value: float, shape: Shape, dtype: Dtype) -> Any:
+    """The number in every element along the last axis, for the ufuncs that are slow on a single one; a plain number
+    where that would take memory to speak of."""
+    if shape[-1] * dtype.itemsize > 1 << 16:
+        return number(value, dtype)
+    return np.broadcast_to(np.full(shape[-1:], value, dtype), shape)
 
 
 def runs(offsets: Sequence[tuple[int, ...]]) -> list[tuple[int, tuple[int, ...], list[tuple[int, ...]]]]:

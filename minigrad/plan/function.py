@@ -3,7 +3,7 @@
 The way from nodes to calls, a module each:
 
     terms      the graph in a form that passes may rewrite
-    passes     rewriting it: merge (fold, tidy), sums, mirror, regroup (bounds)
+    passes     rewriting it: merge (fold, tidy), sums, widen, mirror, regroup (bounds)
     schedule   groups of like, independent terms, in order of execution (roles finds the recurrences)
     blocks     groups on more memory than the cache holds, cut
     layout     where every value lies (view, spent), so that joining values costs nothing
@@ -161,13 +161,14 @@ class Function:
         self.passes = tuple(name for name in PASSES if name in passes and name in possible)
         self._outputs = outputs
         self._targets = _flatten(outputs)
-        computed = self._targets
-        if checkpoints is not None:
-            computed = checkpoint.recomputed(self._targets, {*checkpoints, *self.inputs})
-        self._graph = from_nodes(_needed(computed, self.inputs), self.inputs, computed)
-        fed = set(self.inputs)
-        self._held = [term.leaf for term in self._graph.terms if term.leaf is not None and term.leaf not in fed]
-        self._plan = _compiled(self._graph, self.passes)
+        with _no_collections():
+            computed = self._targets
+            if checkpoints is not None:
+                computed = checkpoint.recomputed(self._targets, {*checkpoints, *self.inputs})
+            self._graph = from_nodes(_needed(computed, self.inputs), self.inputs, computed)
+            fed = set(self.inputs)
+            self._held = [term.leaf for term in self._graph.terms if term.leaf is not None and term.leaf not in fed]
+            self._plan = _compiled(self._graph, self.passes)
         self._careful: _Plan | None = None
         self.peak_bytes = self._plan.nbytes + sum(target.size * target.dtype.itemsize for target in self._targets)
 

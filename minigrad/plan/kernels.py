@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .calls import Calls, Operand, number
+from .calls import Calls, Operand, number, repeated
 from .terms import KERNELS, Term
 from .view import coalesced
 
@@ -55,7 +55,7 @@ def _inverse_1p(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
 
 
 def _times_finite(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
-    calls.add(minimum, args[0], number(float(np.finfo(out.dtype).max), out.dtype), out)
+    calls.add(minimum, args[0], repeated(float(np.finfo(out.dtype).max), out.view.shape, out.dtype), out)
     calls.add(np.multiply, out, args[1], out)
 
 
@@ -73,17 +73,21 @@ def _slope(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
 
 
 def _sech2(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
-    # (2 / (q + 1/q))^2 with q = exp(x): nothing cancels, and where q is 0 or inf the sum is inf, rightly.
-    r = calls.scratch(out.view.shape, out.dtype)
     calls.add(np.exp, args[0], out)
-    calls.add(np.true_divide, number(1, out.dtype), out, r, name="divide")
-    calls.add(np.add, out, r, out)
+    _sech2_of_exp(calls, [out], out)
+
+
+def _sech2_of_exp(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
+    # (2 / (q + 1/q))^2 with q = exp(x) or exp(-x): nothing cancels, and where q is 0 or inf the sum is inf, rightly.
+    r = calls.scratch(out.view.shape, out.dtype) if out.view.buffer == args[0].view.buffer else out
+    calls.add(np.true_divide, number(1, out.dtype), args[0], r, name="divide")
+    calls.add(np.add, args[0], r, out)
     calls.add(np.true_divide, number(2, out.dtype), out, out, name="divide")
     calls.add(np.multiply, out, out, out)
 
 
 def _relu(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
-    calls.add(maximum, args[0], number(0, out.dtype), out)
+    calls.add(maximum, args[0], repeated(0, out.view.shape, out.dtype), out)
 
 
 def _maximum(calls: Calls, args: Sequence[Operand], out: Operand) -> None:
@@ -141,6 +145,7 @@ ELEMENTWISE: dict[str, _Writer] = {
     "times_finite": _times_finite,
     "sigmoid_slope": _slope,
     "sech2": _sech2,
+    "sech2_of_exp": _sech2_of_exp,
     "relu": _relu,
     "maximum": _maximum,
     "step": _step,

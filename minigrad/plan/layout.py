@@ -118,7 +118,9 @@ class Layout:
                 root = self._root[term]
                 alike.setdefault((root.op, root.shape, root.dtype), {})[root] = None
             for roots in alike.values():
-                self._beside(sorted(roots, key=self._when))
+                # Leaves are read where the caller has them, unless copying them saves a call for each.
+                if all(root.args for root in roots) or 2 * len(roots) > len(members):
+                    self._beside(sorted(roots, key=self._when))
 
     def _when(self, term: Term) -> int:
         return self.position.get(term, -1)

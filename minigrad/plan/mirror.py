@@ -15,27 +15,54 @@ from .terms import KERNELS, Graph, Rewriter, Term
 
 
 def mirror(graph: Graph) -> Graph:
-    """Write `sigmoid_slope(x)` with the parts of `sigmoid(x)` wherever both are terms of the graph."""
-    both = {term.args[0] for term in graph.terms if term.op == "sigmoid"}
+    """Write `sigmoid_slope(x)` with the parts of `sigmoid(x)` wherever both are terms of the graph, and `sech2` of x or
+    of a part of x with the exponential that is there already."""
+    both = {term.args[0] for term in graph.terms if term.op == "sigmoid" and term.dtype == term.args[0].dtype}
     both &= {term.args[0] for term in graph.terms if term.op == "sigmoid_slope"}
     if not both:
         return graph
     rewriter = Rewriter()
+    beside: dict[Term, list[Term]] = {}
+    for term in graph.terms:
+        if term.op == "sech2" and _whole(term.args[0]) in both:
+            beside.setdefault(_whole(term.args[0]), []).append(term)
     known: dict[Term, tuple[Term, Term]] = {}
+    slopes: dict[Term, Term] = {}
+
+    def exponential(x: Term, term: Term) -> tuple[Term, Term]:
+        if x not in known:
+            e = rewriter.make(term, "exp_neg", term.args, term.shape)
+            known[x] = e, rewriter.make(term, "inverse_1p", (e,), term.shape)
+        return known[x]
 
     def rule(term: Term, old: Term) -> Term:
+        if term.op == "sech2":
+            return slopes.get(old, term)
         if term.op not in ("sigmoid", "sigmoid_slope") or old.args[0] not in both or term.dtype != term.args[0].dtype:
             return term
-        if old.args[0] not in known:
-            e = rewriter.make(term, "exp_neg", term.args, term.shape)
-            known[old.args[0]] = e, rewriter.make(term, "inverse_1p", (e,), term.shape)
-        e, s = known[old.args[0]]
+        x = old.args[0]
+        e, s = exponential(x, term)
         if term.op == "sigmoid":
             return s
-        reflected = rewriter.make(term, "times_finite", (e, s), term.shape)
-        return rewriter.make(term, "mul", (s, reflected), term.shape)
+        # Made before the slope of the sigmoid, which may then overwrite e.
+        for other in beside.pop(x, ()):
+            slopes[other] = rewriter.make(other, "sech2_of_exp", (_part(rewriter, other.args[0], x, e),), other.shape)
+        return rewriter.make(term, "mul", (s, rewriter.make(term, "times_finite", (e, s), term.shape)), term.shape)
 
     return rewriter.run(graph, rule)
+
+
+def _whole(x: Term) -> Term:
+    return x.args[0] if x.op == "slice" else x
+
+
+def _part(rewriter: Rewriter, x: Term, whole: Term, of: Term) -> Term:
+    """The part of `of` that `x` is of `whole`."""
+    if x is whole:
+        return of
+    part = rewriter.make(x, "slice", (of,), x.shape, **x.params)
+    part.kernel = x.kernel
+    return part
 
 
 def _exp_neg(x: Any) -> Any:
@@ -46,8 +73,17 @@ def _inverse_1p(e: Any) -> Any:
     return 1 / (1 + e)
 
 
+def _sech2_of_exp(e: Any) -> Any:
+    return np.square(2 / (e + 1 / e))
+
+
 def _times_finite(e: Any, s: Any) -> Any:
     return np.minimum(e, np.finfo(e.dtype).max) * s
 
 
-KERNELS |= {"exp_neg": _exp_neg, "inverse_1p": _inverse_1p, "times_finite": _times_finite}
+KERNELS |= {
+    "exp_neg": _exp_neg,
+    "inverse_1p": _inverse_1p,
+    "times_finite": _times_finite,
+    "sech2_of_exp": _sech2_of_exp,
+}

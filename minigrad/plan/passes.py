@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection
 
 from .merge import fold, merge, tidy
 from .mirror import mirror
-from .regroup import regroup_products, regroup_sums
+from .regroup import regroup
 from .sums import sums
 from .terms import Graph, Rewriter, Rule, Term
+from .widen import widen
 
 # The passes that look at one term at a time.
 LOCAL: dict[str, Callable[[Rewriter], Rule]] = {"fold": fold, "tidy": tidy, "merge": merge}
@@ -16,16 +17,18 @@ LOCAL: dict[str, Callable[[Rewriter], Rule]] = {"fold": fold, "tidy": tidy, "mer
 # The passes that rewrite the whole graph, in the order they run.
 REWRITES: dict[str, Callable[[Graph], Graph]] = {
     "sums": sums,
+    "widen": widen,
     "mirror": mirror,
-    "regroup_sums": regroup_sums,
-    "regroup_products": regroup_products,
 }
+
+# The passes that move work out of a recurrence, in one sweep.
+REGROUPINGS = ("regroup_sums", "regroup_products")
 
 # The passes that arrange: batching over time, storage side by side, in-place results, large slabs worked on block by
 # block, buffers shared over time.
 ARRANGEMENTS = ("batch", "slabs", "in_place", "blocks", "share")
 
-PASSES: tuple[str, ...] = (*LOCAL, *REWRITES, *ARRANGEMENTS)
+PASSES: tuple[str, ...] = (*LOCAL, *REWRITES, *REGROUPINGS, *ARRANGEMENTS)
 
 
 def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
@@ -42,4 +45,4 @@ def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
     for name, rewrite in REWRITES.items():
         if name in passes:
             graph = rewrite(graph)
-    return graph
+    return regroup(graph, passes)

@@ -10,15 +10,42 @@ factors are bounded (see `bounds.py`). Regrouped sums are as exact as the sums a
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from .bounds import ORDINARY, Bounds
-from .roles import find_roles
-from .terms import Graph, Rewriter, Term, uses
+from .roles import Roles, find_roles
+from .terms import Graph, Rewriter, Rule, Term, uses
 
 
-def regroup_sums(graph: Graph) -> Graph:
+def regroup(graph: Graph, passes: Collection[str]) -> Graph:
+    """The graph after those of the passes `regroup_sums` and `regroup_products` that are among `passes`, in one go."""
+    if not {"regroup_sums", "regroup_products"} & set(passes):
+        return graph
+    roles, count, rewriter = find_roles(graph), uses(graph), Rewriter()
+    made: dict[Term, Term] = {}
+    relied: set[Term] = set()
+    bounds = Bounds(graph) if "regroup_products" in passes else None
+    rules: list[Rule] = []
+    if "regroup_sums" in passes:
+        rules.append(_regroup_sums(graph, roles, count, rewriter, made))
+    if bounds is not None:
+        rules.append(_regroup_products(bounds, roles, count, rewriter, made, relied))
+
+    def rule(term: Term, old: Term) -> Term:
+        for each in rules:
+            term = each(term, old)
+        made[old] = term
+        return term
+
+    result = rewriter.run(graph, rule)
+    guarded = bounds.leaves_behind(relied) if bounds is not None else frozenset()
+    return Graph(result.terms, result.outputs, graph.guarded | guarded)
+
+
+def _regroup_sums(
+    graph: Graph, roles: Roles, count: Mapping[Term, int], rewriter: Rewriter, made: Mapping[Term, Term]
+) -> Rule:
     """Add first what is small, then what is outside the recurrence, and last what the step before is needed for."""
-    roles = find_roles(graph)
-    count = uses(graph)
     # The terms each nested sum would open up to; a sum is opened where it has one user, itself a sum.
     absorbed = {
         arg
@@ -28,11 +55,8 @@ def regroup_sums(graph: Graph) -> Graph:
         if arg.op == "add" and count[arg] == 1 and arg.dtype == term.dtype
     }
     addends: dict[Term, list[Term]] = {}
-    rewriter = Rewriter()
-    made: dict[Term, Term] = {}
 
     def rule(term: Term, old: Term) -> Term:
-        made[old] = term
         if old.op != "add":
             return term
         addends[old] = [x for arg in old.args for x in (addends.pop(arg) if arg in absorbed else [arg])]
@@ -46,19 +70,21 @@ def regroup_sums(graph: Graph) -> Graph:
         for x in order[1:]:
             shape = _joint(total, made[x])
             total = rewriter.make(term, "add", (total, made[x]), shape)
-        made[old] = total
         return total
 
-    return rewriter.run(graph, rule)
+    return rule
 
 
-def regroup_products(graph: Graph) -> Graph:
-    """Multiply the factors that the step before is not needed for with each other first."""
-    roles = find_roles(graph)
-    count = uses(graph)
-    bounds = Bounds(graph)
-    rewriter = Rewriter()
-    relied: set[Term] = set()
+def _regroup_products(
+    bounds: Bounds,
+    roles: Roles,
+    count: Mapping[Term, int],
+    rewriter: Rewriter,
+    made: Mapping[Term, Term],
+    relied: set[Term],
+) -> Rule:
+    """Multiply the factors that the step before is not needed for with each other first; `relied` collects the factors
+    whose bounds that needs."""
 
     def regrouped(old: Term) -> tuple[Term, Term, Term] | None:
         """(a, b, c) where old is (a * b) * c, a in the recurrence, b and c outside and bounded."""
@@ -76,20 +102,16 @@ def regroup_products(graph: Graph) -> Graph:
                     return a, b, c
         return None
 
-    made: dict[Term, Term] = {}
-
     def rule(term: Term, old: Term) -> Term:
-        made[old] = term
         found = regrouped(old)
-        if found is not None:
-            a, b, c = found
-            relied.add(b)
-            factor = rewriter.make(term, "mul", (made[b], made[c]), old.shape)
-            made[old] = rewriter.make(term, "mul", (made[a], factor), old.shape)
-        return made[old]
+        if found is None:
+            return term
+        a, b, c = found
+        relied.add(b)
+        factor = rewriter.make(term, "mul", (made[b], made[c]), old.shape)
+        return rewriter.make(term, "mul", (made[a], factor), old.shape)
 
-    result = rewriter.run(graph, rule)
-    return Graph(result.terms, result.outputs, graph.guarded | bounds.leaves_behind(relied))
+    return rule
 
 
 def _joint(x: Term, y: Term) -> tuple[int, ...]:

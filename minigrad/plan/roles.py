@@ -11,7 +11,7 @@ where terms still lie on a cycle. The scopes that cells set are a hint (see `ter
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,22 +51,29 @@ def find_roles(graph: Graph) -> Roles:
     """Sort the terms into roles and find the recurrences among them."""
     base = bases(graph)
     terms = [term for term in graph.terms if term.args and term.op not in VIEWS]
-    kind = {term: _kind(term) for term in terms}
-    role = _numbered({term: _signature(term, kind[term], base) for term in terms})
+    # Terms by number from here on: on long graphs, lists are several times faster than dicts of terms.
+    place = {term: k for k, term in enumerate(terms)}
+    sources = [[place.get(base[arg], -1) for arg in term.args] for term in terms]
+    kind = _numbered([_kind(term) for term in terms])
+    role = _numbered([_signature(term, number, base) for term, number in zip(terms, kind, strict=True)])
+    paths: list[int] | None = None
     rounds = []
     for _ in range(_ROUNDS):
-        component, recurrent = _components(role, base)
-        bound = [term for term in terms if component[role[term]] in recurrent]
-        rounds.append((len(bound), role, component, recurrent))
-        if not bound:
+        component, recurrent = _components(role, sources)
+        bound = [component[number] in recurrent for number in role]
+        rounds.append((sum(bound), role, component, recurrent))
+        if not rounds[-1][0]:
             break
         # Refining also peels the first steps off a loop: no further than it frees terms in earnest.
-        if len(rounds) > 1 and len(bound) > 0.95 * rounds[-2][0]:
+        if len(rounds) > 1 and rounds[-1][0] > 0.95 * rounds[-2][0]:
             break
-        role = _refined(role, bound, base)
+        if paths is None:
+            paths = _numbered([tuple([_path(arg) for arg in term.args]) for term in terms])
+        role = _refined(role, bound, paths, sources)
     least = min(count for count, *_ in rounds)
     _, role, component, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
-    return Roles(base, _numbered(kind), role, component, recurrent)
+    by_term = dict(zip(terms, role, strict=True))
+    return Roles(base, dict(zip(terms, kind, strict=True)), by_term, component, recurrent)
 
 
 def _kind(term: Term) -> Any:
@@ -98,36 +105,38 @@ def _ranges(index: Iterable[Any]) -> tuple[Any, ...]:
     return tuple([entry if isinstance(entry, tuple) else None for entry in index])
 
 
-def _numbered(keys: dict[Term, Any]) -> dict[Term, int]:
+def _numbered(keys: Sequence[Any]) -> list[int]:
     numbers: dict[Any, int] = {}
-    return {term: numbers.setdefault(key, len(numbers)) for term, key in keys.items()}
+    return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
-def _refined(role: dict[Term, int], bound: list[Term], base: dict[Term, Term]) -> dict[Term, int]:
+def _refined(role: list[int], bound: list[bool], paths: list[int], sources: list[list[int]]) -> list[int]:
     """Split the roles of the terms in recurrences by the roles, and the slices, of their arguments."""
-    keys: dict[Term, Any] = {term: (number,) for term, number in role.items()}
-    for term in bound:
-        keys[term] = (role[term], tuple([_path(arg, role.get(base[arg], -1)) for arg in term.args]))
-    return _numbered(keys)
+    return _numbered(
+        [
+            (number, path, *[role[k] if k >= 0 else -1 for k in of]) if inside else number
+            for number, inside, path, of in zip(role, bound, paths, sources, strict=True)
+        ]
+    )
 
 
-def _path(arg: Term, number: int) -> Any:
+def _path(arg: Term) -> Any:
+    """How an argument views what it is a view of."""
     steps: list[Any] = []
     while arg.op in VIEWS and len(steps) < 4:
         steps.append(_ranges(arg.params["index"]) if arg.op == "slice" else arg.op)
         arg = arg.args[0]
-    return number, tuple(steps)
+    return tuple(steps)
 
 
-def _components(role: dict[Term, int], base: dict[Term, Term]) -> tuple[list[int], frozenset[int]]:
+def _components(role: list[int], sources: list[list[int]]) -> tuple[list[int], frozenset[int]]:
     """The strongly connected components of the graph of roles, and which of them hold a cycle."""
-    count = max(role.values(), default=-1) + 1
+    count = max(role, default=-1) + 1
     users: list[set[int]] = [set() for _ in range(count)]
-    for term, number in role.items():
-        for arg in term.args:
-            source = base[arg]
-            if source.args:
-                users[role[source]].add(number)
+    for number, of in zip(role, sources, strict=True):
+        for k in of:
+            if k >= 0:
+                users[role[k]].add(number)
     component = strongly_connected([sorted(u) for u in users])
     size: dict[int, int] = {}
     for number in component:

@@ -110,9 +110,11 @@ def _topological(members: list[list[Term]], users: list[set[int]], position: dic
 def _levels(terms: list[Term], roles: Roles) -> list[Group]:
     """The terms of a recurrence, those of one level and one kind together."""
     level: dict[Term, int] = {}
-    groups: dict[tuple[int, int], Group] = {}
+    groups: dict[tuple[int, bool, int], Group] = {}
     for term in terms:
         depth = max((level.get(roles.base[arg], -1) for arg in term.args), default=-1) + 1
         level[term] = depth
-        groups.setdefault((depth, roles.kind[term]), []).append(term)
+        # Who reads a part of a value comes before who reads it whole, and may then write in its place.
+        whole = all(arg.op != "slice" for arg in term.args)
+        groups.setdefault((depth, whole, roles.kind[term]), []).append(term)
     return [groups[key] for key in sorted(groups)]

@@ -2,7 +2,7 @@
 
 A term is written by its first writers: itself, or what is computed in place at the bottom of it, one for each piece of
 a concatenation. It may lie in a *host*, a term computed before, if every first writer reads, element by element, just
-the part of the host that it overwrites, and every other reader of that part has run already.
+the part of the host that it overwrites, or nothing of the host, and every other reader of that part has run already.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Parents = dict[Term, tuple[Term, Index | None]]
 # Ops whose result may overwrite these arguments: every element is read before it is written.
 _BINARY = ("add", "sub", "mul", "div", "maximum", "add_n", "power")
 _UNARY = ("neg", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "relu", "abs")
-_GATES = ("sigmoid", "sigmoid_slope", "sech2", "exp_neg", "inverse_1p", "times_finite")
+_GATES = ("sigmoid", "sigmoid_slope", "sech2", "sech2_of_exp", "exp_neg", "inverse_1p", "times_finite")
 IN_PLACE: dict[str, int] = {**dict.fromkeys(_BINARY, 2), **dict.fromkeys(_UNARY + _GATES, 1)}
 
 
@@ -67,37 +67,65 @@ class _Search:
         """Find a host for the term, if it lies nowhere else and may lie in one."""
         if term in self.nested or term not in self.when or term.op in ("concat", "place"):
             return
-        parts = self.pieces.get(term, [(term, None)])
-        if term.op == "assemble" and len(parts) < len(term.args):
+        pieces = self.pieces.get(term, [])
+        if term.op == "assemble" and len(pieces) < len(term.args):
             return
-        writers: list[Term] = []
-        hosts: set[tuple[Term, Index | None] | None] = set()
-        for part, index in parts:
-            first = part
-            while first in self.below:
-                first = self.below[first]
-            writers.append(first)
-            spot = self._read_by(first, index)
-            hosts.add(spot if index is None else (spot[0], None) if spot and spot[1] == index else None)
-        spot = hosts.pop()
-        if hosts or spot is None or not self._allowed(spot, term, writers):
+        if not pieces:
+            first = self._chain(term)[0]
+            for host, part in self._read_by(first):
+                # In a part of the host its rows would lie apart, and every later call would be slower.
+                if part is None and self._fits(term, host) and self._free(host, part, first):
+                    self._settle(term, host)
+                    return
             return
-        host, index = spot
-        self.found[term] = host, index
+        chains = [(self._chain(piece), index) for piece, index in pieces]
+        wanted = [spot for chain, index in chains for w in chain for spot in self._read_by(w) if spot[1] == index]
+        for host in dict.fromkeys(host for host, _ in wanted):
+            if not self._fits(term, host):
+                continue
+            writers = [self._first_writer(chain, host, index) for chain, index in chains]
+            if all(writer is not None for writer in writers):
+                for writer in writers:
+                    # What was computed at the bottom of the piece, but came too early, gets a place of its own.
+                    inner = self.below.pop(writer, None) if writer is not None else None
+                    if inner is not None:
+                        del self.nested[inner]
+                self._settle(term, host)
+                return
+
+    def _chain(self, term: Term) -> list[Term]:
+        """The terms that are computed one over the other in the place of `term`, which is the last."""
+        chain = [term]
+        while chain[-1] in self.below:
+            chain.append(self.below[chain[-1]])
+        return chain[::-1]
+
+    def _first_writer(self, chain: Sequence[Term], host: Term, index: Index | None) -> Term | None:
+        """The first of the chain that may write its part of the host: it reads just that part, or nothing of it."""
+        for writer in chain:
+            spots = self._read_by(writer)
+            blind = all(self._host(arg) is not host for arg in writer.args)
+            if (blind or (host, index) in spots) and self._free(host, index, writer):
+                return writer
+        return None
+
+    def _settle(self, term: Term, host: Term) -> None:
+        self.found[term] = host, None
         if term in self.kept:
             self.kept.add(host)  # an output that lies in it is read after everything else
-        for tenant in (term, *(part for part, _ in self.pieces.get(term, []))):
-            self.uses[host] += [_Use(use.user, index) for use in self.uses.get(tenant, [])]
+        for tenant, place in ((term, None), *self.pieces.get(term, [])):
+            self.uses[host] += [_Use(use.user, _inside(place, use.part)) for use in self.uses.get(tenant, [])]
 
-    def _read_by(self, writer: Term, index: Index | None) -> tuple[Term, Index | None] | None:
-        """The host and the part of it that `writer` reads element by element, where it reads nothing else of it."""
+    def _read_by(self, writer: Term) -> list[tuple[Term, Index | None]]:
+        """The hosts, and the part of each, that `writer` reads element by element and reads nothing else of."""
+        spots = []
         for arg in writer.args[: IN_PLACE.get(writer.op, 0)]:
             if arg.shape != writer.shape or arg.dtype != writer.dtype:
                 continue
             spot = self._located(arg)
             if spot and sum(self._host(other) is spot[0] for other in writer.args) == 1:
-                return spot
-        return None
+                spots.append(spot)
+        return spots
 
     def _host(self, arg: Term) -> Term:
         source = self.base[arg]
@@ -110,23 +138,28 @@ class _Search:
         if source not in self.found:
             return source, part
         host, around = self.found[source]
-        if part is None or around is None:
-            return host, part or around
-        return host, tuple([(a[0] + b[0], a[0] + b[1], 1) for a, b in zip(around, part, strict=True)])
+        return host, _inside(around, part)
 
-    def _allowed(self, spot: tuple[Term, Index | None], term: Term, writers: Sequence[Term]) -> bool:
-        host, index = spot
+    def _fits(self, term: Term, host: Term) -> bool:
+        """Whether the term has the shape of the host, and the host can have a tenant."""
         if not host.args or host.op in VIEWS or host in self.kept or host in self.nested or host in self.found:
             return False
-        shape = host.shape if index is None else tuple([stop - start for start, stop, _ in index])
-        if host.dtype != term.dtype or shape != term.shape:
-            return False
-        begin = min(self.when[writer] for writer in writers)
-        own = set(writers)
+        return host.dtype == term.dtype and host.shape == term.shape
+
+    def _free(self, host: Term, index: Index | None, writer: Term) -> bool:
+        """Whether everybody but `writer` has read that part of the host when it writes."""
+        begin = self.when[writer]
         return all(
-            use.user in own or (self.when[use.user] < begin and use.user.op != "concat") or _apart(use.part, index)
+            use.user is writer or (self.when[use.user] < begin and use.user.op != "concat") or _apart(use.part, index)
             for use in self.uses[host]
         )
+
+
+def _inside(around: Index | None, part: Index | None) -> Index | None:
+    """The part of a part."""
+    if part is None or around is None:
+        return part or around
+    return tuple([(a[0] + b[0], a[0] + b[1], 1) for a, b in zip(around, part, strict=True)])
 
 
 def _plain(index: Index) -> bool:

@@ -13,12 +13,16 @@ import gc
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import minigrad as mg
 import rnn
+
+sys.path.insert(0, str(Path(__file__).parent))
+import by_hand
 
 STEPS, BATCH, HIDDEN = 200, 8, 32
 LONG = 1000
@@ -48,7 +52,7 @@ def torch_table(arrays: dict[str, np.ndarray], xs: np.ndarray) -> Callable[[], n
 
     def table() -> np.ndarray:
         copies = [tensors["weight_hh_l0"].clone().requires_grad_() for _ in range(STEPS)]
-        h = c = torch.zeros(BATCH, HIDDEN, dtype=torch.float64)
+        h = c = torch.zeros(BATCH, HIDDEN, dtype=inputs.dtype)
         losses = []
         for t in range(STEPS):
             a = inputs[t] @ tensors["weight_ih_l0"].T + tensors["bias_ih_l0"] + h @ copies[t].T + tensors["bias_hh_l0"]
@@ -65,29 +69,42 @@ def torch_table(arrays: dict[str, np.ndarray], xs: np.ndarray) -> Callable[[], n
     return table
 
 
-def bench_table() -> bool:
+def bench_table(dtype: type) -> bool:
+    """Both include one forward pass, and say norms and, PyTorch apart, shares."""
     rng = np.random.default_rng(0)
-    model = rnn.LSTM(HIDDEN, HIDDEN, rng=0)
-    xs = rng.normal(size=(STEPS, BATCH, HIDDEN))
+    model = rnn.LSTM(HIDDEN, HIDDEN, rng=0, dtype=dtype)
+    xs = rng.normal(size=(STEPS, BATCH, HIDDEN)).astype(dtype)
     net = rnn.unroll(model, xs)
     losses = [mg.sum(step.h * step.h) for step in net.steps]
+    weights = {name: parameter.value for name, parameter in model.parameters.items()}
 
     def table() -> rnn.Table:
         return rnn.bptt(losses, model.parameters["weight_hh_l0"], net)
 
+    def by_hand_table() -> tuple[np.ndarray, np.ndarray]:
+        return by_hand.table(xs, *weights.values())
+
+    contenders: list[Callable[[], Any]] = [table, by_hand_table]
+    tolerance = {"rtol": 1e3 * np.finfo(dtype).eps, "atol": 1e-8 * float(table().norm.max())}
+    np.testing.assert_allclose(table().norm, by_hand_table()[0], **tolerance)
+    np.testing.assert_allclose(table().share, by_hand_table()[1], **tolerance)
     try:
-        peer = torch_table({name: p.value for name, p in model.parameters.items()}, xs)
+        contenders.append(torch_table(weights, xs))
     except ImportError:
-        (own,) = seconds(table)
-        print(f"(t, k) table, T={STEPS} B={BATCH} H={HIDDEN}: {own:.3f} s; PyTorch is not installed, no comparison")
-        return True
-    np.testing.assert_allclose(table().norm, peer(), rtol=1e-9, atol=1e-300)
-    own, theirs = seconds(table, peer)
+        print("PyTorch is not installed, no comparison with it")
+    else:
+        np.testing.assert_allclose(table().norm, contenders[-1](), **tolerance)
+    own, hand, *theirs = seconds(*contenders)
     print(
-        f"(t, k) table, T={STEPS} B={BATCH} H={HIDDEN}: minigrad {own:.3f} s, "
-        f"{STEPS} backward passes of PyTorch eager {theirs:.2f} s: 1/{theirs / own:.1f} (budget 1/20)"
+        f"(t, k) table, T={STEPS} B={BATCH} H={HIDDEN}, {np.dtype(dtype)}: minigrad {own:.3f} s, NumPy by hand "
+        f"{hand:.3f} s"
+        + "".join(
+            f", {STEPS} backward passes of PyTorch eager {other:.2f} s: 1/{other / own:.1f} and "
+            f"1/{other / hand:.1f} (budget 1/20)"
+            for other in theirs
+        )
     )
-    return own < theirs / 20
+    return all(own < other / 20 for other in theirs)
 
 
 def bench_edge_shares() -> bool:
@@ -106,4 +123,4 @@ def bench_edge_shares() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if all([bench_table(), bench_edge_shares()]) else 1)
+    sys.exit(0 if all([bench_table(float), bench_table(np.float32), bench_edge_shares()]) else 1)

@@ -93,6 +93,28 @@ def _jax(x: Any, weights: Weights) -> dict[str, Contender]:
     return {"jax jit scan": scan}
 
 
+def jax_unrolled(x: Any, weights: Weights) -> Contender:
+    """jax on the unrolled graph, where the first call compiles every step. Raises ImportError without jax."""
+    import jax
+    import jax.numpy as jnp
+
+    zeros = np.zeros((x.shape[1], x.shape[2]), np.float32)
+
+    def loss(weights: Weights, xs: Any) -> Any:
+        h, c = zeros, zeros
+        for x_t in xs:
+            h, c = _cell(jnp, jax.nn.sigmoid, x_t, h, c, weights)
+        return 0.5 * jnp.sum(h * h)
+
+    compiled = jax.jit(jax.value_and_grad(loss))
+
+    def call() -> tuple[Any, list[Any]]:
+        value, gradients = compiled(weights, x)
+        return value, [np.asarray(g) for g in gradients]
+
+    return call
+
+
 def _autograd(x: Any, weights: Weights) -> dict[str, Contender]:
     import autograd
     import autograd.numpy as anp

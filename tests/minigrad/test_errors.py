@@ -150,3 +150,13 @@ def test_the_site_is_the_callers_line_for_every_spelling():
     assert [node.site.rpartition(":")[0] for node in made] == ["test_errors.py"] * 6
     assert all(here + 2 <= line <= here + 9 for line in lines)
     assert lines == sorted(lines)
+
+
+def test_equal_code_in_two_files_has_two_sites():
+    source = "import minigrad as mg\ndef make():\n    return mg.input(())\n"
+    made = []
+    for name in ("first.py", "second.py"):
+        scope: dict = {}
+        exec(compile(source, name, "exec"), scope)
+        made.append(scope["make"]())
+    assert [node.site for node in made] == ["first.py:3", "second.py:3"]

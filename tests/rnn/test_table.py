@@ -266,3 +266,74 @@ def test_a_clip_shortens_what_is_longer_and_nothing_else():
     assert table.clipped(size / 4).share == pytest.approx(0.25)
     with pytest.raises(ValueError, match="expects a norm above 0, got -1"):
         table.clipped(-1)
+
+
+@given(st.sampled_from(sorted(CELLS)), st.integers(0, 99), st.sampled_from([1, 2, 5]), KINDS)
+def test_values_already_computed_give_the_same_table(cell, seed, steps, kind):
+    net, losses = build(cell, seed, steps)
+    weight = net.model.parameters[kind]
+    run = mg.run([*losses, net.outputs])
+    fresh, known = rnn.bptt(losses, weight, net), rnn.bptt(losses, weight, net, run=run)
+    assert all(np.array_equal(getattr(fresh, name), getattr(known, name)) for name in ("norm", "share", "total"))
+    assert np.array_equal(mg.flow(losses[-1], weight, run=run).gradient, mg.flow(losses[-1], weight).gradient)
+
+
+def test_the_numbers_are_those_of_the_run():
+    net, losses = build("lstm", 0, 3)
+    weight, run = net.model.parameters["weight_hh_l0"], mg.run(losses)
+    before = rnn.bptt(losses, weight, net).total
+    weight.assign(weight.value * 2)
+    assert np.array_equal(rnn.bptt(losses, weight, net, run=run).total, before)
+    assert not np.array_equal(rnn.bptt(losses, weight, net).total, before)
+
+
+def test_a_run_of_something_else_is_refused():
+    net, losses = build("rnn", 0, 3)
+    weight, fewer = net.model.parameters["weight_hh_l0"], mg.run(losses[:-1])
+    for ask in (lambda: rnn.bptt(losses, weight, net, run=fewer), lambda: mg.flow(losses[-1], weight, run=fewer)):
+        with pytest.raises(mg.FeedError, match=r"lacks .*; pass a run of these outputs, or none"):
+            ask()
+
+
+def test_a_run_with_another_feed_is_refused():
+    x = mg.input((3, 1, 2), name="x")
+    net = rnn.unroll(rnn.RNN(2, 3, rng=0), x)
+    losses, weight = [mg.sum(step.h) for step in net.steps], net.model.parameters["weight_hh_l0"]
+    feed, run = {x: np.ones(x.shape)}, mg.run(losses, {x: np.zeros(x.shape)})
+    with pytest.raises(mg.FeedError, match=r"made with another value of x \(.*\) than feed"):
+        rnn.bptt(losses, weight, net, feed, run=run)
+    run = mg.run(losses, feed)
+    assert np.array_equal(rnn.bptt(losses, weight, net, feed, run=run).norm, rnn.bptt(losses, weight, net, feed).norm)
+
+
+def test_a_lag_says_what_it_is_without_its_array() -> None:
+    net = rnn.unroll(rnn.RNN(1, 9, rng=0), np.ones((1, 1, 1)))
+    table = rnn.bptt([mg.sum(step.h) for step in net.steps], net.model.parameters["bias_ih_l0"], net)
+    assert repr(table.by_lag()[0]) == f"<lag: share 1, norm {table.norm[0, 0]:.3g}>"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 6), st.booleans())
+def test_a_weight_that_reads_backward_has_its_lags_counted_forward(seed, steps, whole):
+    """With one loss a step the lag is k - t; a loss of the last state it reaches, step 0's, meets step 0 first."""
+    rng = np.random.default_rng(seed)
+    net = rnn.unroll(rnn.GRU(2, 3, bidirectional=True, rng=rng), rng.normal(size=(steps, 1, 2)))
+    losses = [mg.sum(mg.sin(step.output) * rng.normal(size=step.output.shape)) for step in net.steps]
+    if whole:
+        losses = losses[:1] if steps > 1 else losses
+    table = rnn.bptt(losses, net.model.parameters["weight_hh_l0_reverse"], net)
+    lags = table.by_lag()
+    assert list(lags) == list(range(steps))
+    for number, lag in lags.items():
+        assert close(lag.gradient, sum(table.gradient[t][t + number] for t in range(len(losses)) if t + number < steps))
+    window = max(1, steps - 1)
+    assert close(table.truncated(window).gradient, sum(lags[lag].gradient for lag in range(window)))
+
+
+def test_a_loss_of_the_last_state_alone_counts_its_lags_from_the_last_step():
+    net, _ = build("lstm", 5, 6, batch=1)
+    table = rnn.bptt([mg.sum(net.steps[-1].h)], net.model.parameters["weight_hh_l0"], net)
+    lags = table.by_lag()
+    assert list(lags) == list(range(6))
+    for number, lag in lags.items():
+        assert close(lag.gradient, table.gradient[0][5 - number])

@@ -197,8 +197,13 @@ def test_a_reset_gate_is_a_gru_s(capsys):
     assert capsys.readouterr().err == "minigrad: --reset is for gru: lstm has no reset gate\n"
 
 
+def test_a_proof_whose_losses_are_grouped_says_so(tmp_path, capsys):
+    assert main(["draw", "rnn", "--steps", "70", "-o", str(tmp_path / "net.svg")]) == 0
+    assert "contributions, of 64 groups of losses through every use k of W_hh, sum to" in capsys.readouterr().out
+
+
 def test_a_long_sequence_is_whole_on_request(tmp_path):
-    for options, steps in (([], 6), (["--whole"], 20)):
+    for options, steps in (([], 5), (["--whole"], 20)):
         path = tmp_path / "net.svg"
         assert main(["draw", "rnn", "--steps", "20", *options, "-o", str(path)]) == 0
         assert len(re.findall(r">t = \d+<", path.read_text(encoding="utf-8"))) == steps

@@ -17,7 +17,9 @@ from viz.layout.picture import Picture
 from viz.layout.sizes import ACTIVATION, CHIP, NOTE, OP, TEXT
 from viz.layout.spot import Spot
 from viz.layout.stamp import Word
-from viz.words import SMALL, width
+from viz.words import SMALL, plain, width
+
+from .subjects import IN_TIME, PLAIN
 
 CELLS = {"lstm": rnn.LSTM, "rnn": rnn.RNN}
 TEXTS = ("he", "hello", "hello wor", "hello world, this is backprop")
@@ -61,19 +63,27 @@ OTHERS = [
     }.items()
 ]
 
+OTHERS += [(name, make, level) for level in ("cell", "op") for name, make in IN_TIME.items()]
+TIMELESS = [(name, make, "op") for name, make in PLAIN.items()]
+
 
 @functools.cache
 def drawn(case: tuple[str, str, str]) -> Picture:
     name, text, level = case
     if name == "other":
-        subject = next(make for other, make, at in OTHERS if (other, at) == (text, level))()
+        subject = next(make for other, make, at in [*OTHERS, *TIMELESS] if (other, at) == (text, level))()
     else:
         subject = rnn.read(text, CELLS[name])
     return viz.draw(subject, level=level, edges="share" if text.startswith("shares") else "magnitude").picture
 
 
-@pytest.fixture(params=[*CASES, *(("other", name, level) for name, _, level in OTHERS)], ids="-".join)
+@pytest.fixture(params=[*CASES, *(("other", name, level) for name, _, level in [*OTHERS, *TIMELESS])], ids="-".join)
 def picture(request) -> Picture:
+    return drawn(request.param)
+
+
+@pytest.fixture(params=[*CASES, *(("other", name, level) for name, _, level in OTHERS)], ids="-".join)
+def timed(request) -> Picture:
     return drawn(request.param)
 
 
@@ -116,7 +126,9 @@ def test_everything_is_inside_the_view_box(picture):
 def test_labels_fit_their_boxes(picture):
     for box, spot in picture.body.boxes:
         if box.role != "pointwise" and not box.tags:
-            assert width(box.label, {"op": OP, "function": NOTE}.get(box.role, TEXT)) <= spot.w - 4, box.id
+            assert width(box.label, {"op": OP, "constant": OP, "function": NOTE}.get(box.role, TEXT)) <= spot.w - 4, (
+                box.id
+            )
     chips = defaultdict(list)
     boxes = {tag.id: spot for box, spot in picture.body.boxes for tag in box.tags}
     for tag, spot in picture.body.chips:
@@ -128,7 +140,8 @@ def test_labels_fit_their_boxes(picture):
         assert not any(overlap(a, b) for a, b in itertools.combinations(row, 2))
 
 
-def test_lanes_are_straight(picture):
+def test_lanes_are_straight(timed):
+    picture = timed
     heights = defaultdict(set)
     for box, spot in picture.body.boxes:
         if box.lane:
@@ -136,20 +149,30 @@ def test_lanes_are_straight(picture):
     assert heights
     assert all(len(found) == 1 for found in heights.values())
     states = {box.id: spot for box, spot in picture.body.boxes if box.lane}
+    lanes = {box.id: box.lane for box, _ in picture.body.boxes if box.lane}
     for edge, route in picture.body.wires:
-        if edge.source in states and edge.target in states:
+        if edge.source in states and edge.target in states and lanes[edge.source] == lanes[edge.target]:
             assert {point[1] for point in route.forward.path.points()} == {states[edge.source].y}
 
 
-def test_equal_steps_are_congruent(picture):
+def test_equal_steps_are_congruent(timed):
+    picture = timed
     lefts = {column.index: spot.left for column, spot in picture.body.bands}
-    widths = {spot.w for column, spot in picture.body.bands if column.kind == "step"}
-    assert max(widths) - min(widths) < 1e-9
     kinds = {column.index: column.kind for column, _ in picture.body.bands}
+    keys = defaultdict(set)
+    for box, _ in picture.body.boxes:
+        keys[box.column].add(box.key)
+    alike = {column: frozenset(found - {key for key in found if "sequence" in key}) for column, found in keys.items()}
+    widths = defaultdict(set)
+    for column, spot in picture.body.bands:
+        widths[alike[column.index]] |= {round(spot.w, 6)} if column.kind == "step" else set()
+    assert all(len(found) <= 1 for found in widths.values())
+    if not any("decoder" in plain(column.header) for column, _ in picture.body.bands):
+        assert len(set().union(*widths.values())) == 1
     seen = defaultdict(set)
     for box, spot in picture.body.boxes:
         if kinds[box.column] == "step":
-            seen[box.key].add((round(spot.x - lefts[box.column], 6), spot.y, spot.w, spot.h))
+            seen[alike[box.column], box.key].add((round(spot.x - lefts[box.column], 6), spot.y, spot.w, spot.h))
     assert all(len(found) == 1 for found in seen.values())
 
 
@@ -198,9 +221,10 @@ def test_text_can_be_read_on_a_slide(picture):
     words = [word.size for word in (*picture.words, *picture.body.words)]
     scale = SLIDE / picture.width
     title = picture.scene.title[0].text
-    wide = "bidirectional" in title or ("GRU" in title and picture.scene.level == "op")
+    wide = "bidirectional" in title or ({"GRU", "decoder,"} & set(title.split()) and picture.scene.level == "op")
     usual = picture.scene.columns[-1].kind == "step" and not wide
-    least = 10.9 if usual and len(picture.scene.columns) <= 6 else 9.5 if not wide else 8.0
+    usual = usual and bool(picture.scene.columns[0].header or len(picture.scene.columns) > 1)
+    least = 10.9 if usual and len(picture.scene.columns) <= 6 else 8.0 if wide else 9.3
     assert min([*words, TEXT, ACTIVATION]) * scale > least, "labels"
     assert min(CHIP, TEXT) * SMALL * scale > least, "subscripts"
 
@@ -289,3 +313,14 @@ def test_every_step_has_its_own_loss_wherever_it_was_made():
     net = rnn.unroll(rnn.LSTM(3, 4, rng=0), sequence())
     scene = viz.draw(mg.ops.add_n(*(mg.sum(step.h * step.h) for step in net.steps))).scene
     assert [box.column for box in scene.boxes if box.role == "loss"] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("level", ["cell", "op"])
+def test_columns_that_are_alike_share_their_routes(level):
+    long = viz.draw(rnn.read("hello" * 8, rnn.LSTM), level=level, steps=99).picture
+    short = viz.draw(rnn.read("hello", rnn.LSTM), level=level, steps=99).picture
+    distinct = [len({id(placed.route) for _, placed in picture.body.wires}) for picture in (long, short)]
+    assert distinct[0] == distinct[1] < len(short.body.wires)
+    for _, placed in long.body.wires:
+        assert placed.forward.path.start[0] == placed.route.forward.path.start[0] + placed.dx
+        assert placed.back.head[0][0] == placed.route.back.head[0][0] + placed.dx

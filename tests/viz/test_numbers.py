@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -156,13 +157,26 @@ def test_proof_counts_every_pair_and_holds(length, hidden, cell, seed):
     assert found.proof.weight.name == "weight_hh_l0"
 
 
+def test_the_proof_of_a_stacked_net_says_which_weight_it_is_about():
+    """Layers and directions share letters: the proof tells them apart as the tags in the figure do."""
+    stacked = rnn.read("hell", partial(rnn.RNN, layers=2, bidirectional=True))
+    found = study(stacked)
+    figure = viz.draw(stacked)
+    assert found.proof.weight.name == "weight_hh_l0"
+    assert "∂L/∂W_hh^0, max" in plain(figure.scene.proof)
+    assert "W_hh^0" in {plain(item.label) for item in figure.scene.dock}
+    table = rnn.bptt(stacked.losses, stacked.unrolled.model.parameters["weight_hh_l1_reverse"], stacked.unrolled)
+    assert "∂L/∂W_hh^←1, max" in plain(viz.triangle(table).scene.proof)
+    assert "∂L/∂W_hh, max" in plain(viz.draw(rnn.read("hell", rnn.RNN)).scene.proof)
+
+
 def test_proof_fails_when_a_contribution_is_missing():
     reading = rnn.read("hello", rnn.LSTM)
     found = study(reading)
     weight = reading.unrolled.model.parameters["weight_hh_l0"]
-    assert not prove(reading.losses[:-1], weight, 4, found.sweep).holds
+    assert not prove(reading.losses[:-1], weight, 4, found.sweep, found.run).holds
     last = backward(reading.losses[-1], [weight], found.run)
-    assert not prove(reading.losses, weight, 4, last).holds
+    assert not prove(reading.losses, weight, 4, last, found.run).holds
 
 
 def test_the_proof_of_a_long_sequence_adds_losses_in_groups_and_says_so():

@@ -24,6 +24,8 @@ from viz.ink import Group, Shape
 from viz.scene import WIDEST, Linear, Mark, Scene
 from viz.words import plain
 
+from .subjects import IN_TIME
+
 NETS = {
     "rnn": rnn.RNN,
     "lstm": rnn.LSTM,
@@ -83,6 +85,18 @@ def test_drawn_widths_add_up_at_every_box_and_over_all_losses_and_all_uses(net, 
 
 
 @pytest.mark.parametrize("level", ["cell", "op"])
+@pytest.mark.parametrize("name", sorted(IN_TIME))
+def test_widths_add_up_in_nets_behind_nets_and_under_attention(name, level):
+    scene = viz.draw(IN_TIME[name](), edges="share", level=level).scene
+    into, out = widths(scene)
+    gap = any(column.kind == "gap" for column in scene.columns)
+    checked = [box for box in scene.boxes if box.id in out and not (gap and box.role in ("state", "bus"))]
+    assert checked
+    for box in checked:
+        assert into[box.id] == pytest.approx(out[box.id], abs=1e-11 * WIDEST * len(scene.edges)), box.id
+
+
+@pytest.mark.parametrize("level", ["cell", "op"])
 def test_a_drawn_edge_carries_the_exact_share_of_the_paths_over_its_uses(level):
     """Against `through`, which sums those paths in a sweep of its own; no path takes two uses of one drawn edge."""
     reading = rnn.read("hel", rnn.LSTM, 3)
@@ -117,8 +131,9 @@ def inked(items, part: str) -> list[tuple[str, float | None]]:
 
 def test_ink_is_as_wide_as_the_share_and_its_colour_is_the_sign():
     w = mg.parameter(2.0, name="w")
-    y = mg.exp(w * 0.0) * 3.0 * w - mg.sin(w * 0.0) - w
-    figure = viz.draw(y, flow=mg.flow(y, w), edges="share")
+    with mg.scope("net", t=0):
+        y = mg.exp(w * 0.0) * 3.0 * w - mg.sin(w * 0.0) - w
+    figure = viz.draw(y, flow=mg.flow(y, w), edges="share", level="op")
     shares = {round(edge.mark.share, 9) for edge in figure.scene.edges if edge.mark}
     assert shares >= {1.5, 0.0}
     assert isinstance(figure.scene.scale, Linear)
@@ -196,7 +211,11 @@ def test_a_flow_may_have_another_target_sources_and_fed_inputs():
     y = mg.sum(mg.tanh(w * x) * w)
     flow = mg.flow(y, [w, x], {x: [0.1, 0.2, 0.3]})
     scene = viz.draw(y, flow=flow).scene
-    assert sum(signed(scene, tag.mark) for box in scene.boxes for tag in box.tags) > 0
+    into, out = widths(scene)
+    whole = scene.scale.width(1.0)
+    sources = [out[box.id] for box in scene.boxes if box.role in ("parameter", "input")]
+    assert sum(sources) == pytest.approx(whole)
+    assert all(into[box.id] == pytest.approx(out[box.id]) for box in scene.boxes if box.role == "op" and box.id in out)
     assert all(math.isfinite(edge.mark.norm) for edge in scene.edges if edge.mark)
     assert "all sources" in plain(scene.norm)
 
@@ -206,12 +225,14 @@ def test_hidden_steps_keep_what_passes_them():
     reading = rnn.read("hello hello hello", rnn.LSTM, 3)
     flow = mg.flow(reading.loss, weight_of(reading))
     scene = viz.draw(reading, flow=flow, steps=4).scene
-    gap = next(column.index for column in scene.columns if column.kind == "gap")
-    hidden = [box.id for box in scene.boxes if box.column == gap]
+    gaps = [column.index for column in scene.columns if column.kind == "gap"]
+    hidden = [box.id for box in scene.boxes if box.column in gaps]
     crossing = [edge for edge in scene.edges if edge.target in hidden]
-    step = reading.unrolled.steps[1]
-    for edge, node in zip(crossing, (step.h, step.c), strict=True):
-        uses = [use for use in flow.edge_shares if use.argument is node and use.user.scope.get("t") == 2]
+    assert len(crossing) == 2 * len(gaps) > 0
+    for edge in crossing:
+        lane, t = edge.source.split(".state@")
+        node = getattr(reading.unrolled.steps[int(t)], lane[-1])
+        uses = [use for use in flow.edge_shares if use.argument is node and use.user.scope.get("t") == int(t) + 1]
         assert edge.mark.share == pytest.approx(sum(flow.edge_shares[use] for use in uses), abs=1e-14)
     assert "not drawn" in plain(scene.hidden)
     into, out = widths(scene)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,9 +18,10 @@ import minigrad as mg
 import rnn
 import viz
 from viz.figure import Figure
-from viz.svg import num, text
+from viz.layout.stamp import Word
+from viz.svg import num, text, word
 from viz.theme import THEMES
-from viz.words import clean
+from viz.words import Run, clean, plain
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = ("</script><b>&", "]]>", "\"'", "\x00\x1f\x7f", "\ud800", "\ufffe", "\u202eevil", "🙂" * 3, "x" * 10_000)
@@ -146,3 +148,27 @@ def test_scene_title_with_markup_is_text(figure):
     root = ElementTree.fromstring(Figure(scene).svg)
     assert not list(root.iter(f"{SVG}script"))
     assert root.find(f"{SVG}title").text == "<script>alert(1)</script>"
+
+
+RUNS = st.lists(
+    st.builds(Run, st.text(" \N{NO-BREAK SPACE}ab", min_size=1, max_size=4), st.sampled_from(["", "sub", "sup"])),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(RUNS)
+def test_spaces_stand_between_tspans_where_no_renderer_drops_them(runs):
+    """Some renderers drop spaces at the ends of a tspan, no-break spaces too: L₁ + L₂ must not become L₁+ L₂."""
+    element = ElementTree.fromstring(word(Word(tuple(runs), 0.0, 0.0, 14.0)))
+    assert "".join(element.itertext()) == "".join(run.text for run in runs)
+    for part in element.iter("tspan"):
+        assert (part.text or "") == (part.text or "").strip(" \N{NO-BREAK SPACE}")
+
+
+def test_the_legend_names_the_glyphs_that_are_there():
+    """A filled box with weights is an affine map, in a cell or behind it; not all of them make logits."""
+    net = rnn.unroll(rnn.RNN(3, 4, rng=0), np.ones((2, 1, 3)))
+    words = {plain(item.text) for item in viz.draw(mg.sum(net.steps[-1].h)).picture.words}
+    assert "affine" in words
+    assert not any("logits" in said for said in words)

@@ -15,7 +15,7 @@ from minigrad.paths import Flow
 
 from ..chart import WIDTH, Chart, proved
 from ..ink import Sheet
-from ..labels import at_step, name_of
+from ..labels import at_step, name_of, weight_name
 from ..measure import norm
 from ..words import Rich, Run, number, one_line
 
@@ -82,7 +82,7 @@ def scene(flow: Flow, parts: Mapping[Any, Any] | None, by: str, top: int, budget
     else:
         lines = _parts(parts, top)
     whole = _arrays(flow.gradient)
-    label = name_of(flow.sources[0].name or "W") if len(flow.sources) == 1 else (Run("all sources"),)
+    label = weight_name(flow.sources[0], flow.y) if len(flow.sources) == 1 else (Run("all sources"),)
     total = norm(*whole)
     entries = tuple(
         Entry(line.label, "" if line.count is None else str(line.count), line.norm, line.share, line.rest)

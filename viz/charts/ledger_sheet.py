@@ -76,7 +76,9 @@ def _waterfall(page: Page, chart: Ledger, x0: float, top: float, total: float) -
         page.add(bar(between(start, stop, y - 0.32 * ROW, y + 0.32 * ROW), share, f"share {number(share, 3)}"))
         below = total if place == len(shares) - 1 else y + ROW
         page.add(axis(stop, y + 0.32 * ROW, stop, below - 0.32 * ROW))
-        page.word(number(share), max(start, stop) + 6, y + 0.35 * SIZE, style="quiet")
+        x = max(start, stop) + 6
+        crosses = x < zero + 4 < x + width(number(share), SIZE) + 8
+        page.word(number(share), zero + 6 if crosses else x, y + 0.35 * SIZE, style="quiet")
     whole = between(zero, zero + ends[-1] * scale, total - 0.32 * ROW, total + 0.32 * ROW)
     page.add(bar(whole, ends[-1], f"sum of shares {number(ends[-1], 3)}"))
     page.word(number(ends[-1]), max(zero, zero + ends[-1] * scale) + 6, total + 0.35 * SIZE, style="bold")

@@ -86,7 +86,7 @@ def scene(flow: Flow) -> River:
     """Return what the river of `flow` shows."""
     timeline = Timeline(flow.y)
     shares = flow.edge_shares
-    regions = _regions(flow)
+    regions = _regions(flow, timeline)
     steps = sorted({region for region in regions.values() if region >= 0})
     if not steps:
         raise ValueError("river: the graph has no time steps; build each step inside `with mg.scope(t=...)`")
@@ -95,8 +95,8 @@ def scene(flow: Flow) -> River:
     sums = _sums(shares, {node: place[region] for node, region in regions.items()}, timeline.lane)
     stages = tuple(
         Stage(
-            steps[number * block],
-            steps[min(number * block + block, len(steps)) - 1],
+            timeline.counted(steps[number * block]),
+            timeline.counted(steps[min(number * block + block, len(steps)) - 1]),
             sums.get((number, LOSS, ""), 0.0),
             sums.get((SOURCE, number, ""), 0.0),
         )
@@ -127,18 +127,27 @@ def scene(flow: Flow) -> River:
     )
 
 
-def _regions(flow: Flow) -> dict[Node, int]:
-    """Return for every node on a path the step it belongs to, or on which side of all steps it lies."""
+def _regions(flow: Flow, timeline: Timeline) -> dict[Node, int]:
+    """Return for every node on a path the step it belongs to, or on which side of all steps it lies.
+
+    The steps of a decoder follow those of its encoder; what stands between belongs to the step it follows.
+    """
+    places = {node: place for node, place in timeline.phases.place.items() if not timeline.between(place)}
+    leading: set[Node] = set()
+    for node in sorted(flow.paths.nodes, key=lambda node: -node.id):
+        if places.get(node, -1) >= 0 or node in leading:
+            leading |= {edge.argument for edge in flow.paths.into[node]}
     regions: dict[Node, int] = dict.fromkeys(flow.sources, SOURCE)
     for node in sorted(flow.paths.nodes, key=lambda node: node.id):
-        t: Any = node.scope.get("t")
+        t = places.get(node)
         if node in regions:
             continue
-        if isinstance(t, int) and t >= 0 and node is not flow.y:
+        if t is not None and t >= 0 and node is not flow.y:
             regions[node] = t
         else:
             before = {regions[edge.argument] for edge in flow.paths.into[node]}
-            regions[node] = SOURCE if before == {SOURCE} and node is not flow.y else LOSS
+            side = max(before) if node in leading else LOSS
+            regions[node] = SOURCE if before == {SOURCE} and node is not flow.y else side
     return regions
 
 

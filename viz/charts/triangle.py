@@ -14,7 +14,7 @@ from rnn import Table
 
 from ..chart import WIDTH, Chart, proof_of
 from ..ink import Sheet
-from ..labels import name_of
+from ..labels import weight_name
 from ..measure import norm
 from ..words import Rich, Run, number, plural
 
@@ -83,10 +83,10 @@ class Triangle(Chart):
 
 def scene(table: Table) -> Triangle:
     """Return what the triangle of `table` shows."""
-    label = name_of(table.source.name or "W")
+    label = weight_name(table.source, table.losses)
     norms, share, present = table.norm, table.share, table.present
     block = max(1, -(-max(norms.shape) // MOST_CELLS))
-    lags = _lags(norms, share, present)
+    lags = _lags(table)
     fit = _fit(lags)
     low, high = decades(norms[present])
     by_loss, by_step = (tuple(_sums(np.nansum(np.where(present, share, 0.0), axis=along), block)) for along in (1, 0))
@@ -146,16 +146,13 @@ def _sums(values: Any, block: int) -> list[float]:
     return [float(np.sum(values[start : start + block])) for start in range(0, len(values), block)]
 
 
-def _lags(norms: Any, share: Any, present: Any) -> tuple[Lag, ...]:
-    """Return the contributions by how many steps they reach back from the last use their loss depends on."""
-    loss, step = np.nonzero(present)
-    last = np.zeros(len(norms), int)
-    np.maximum.at(last, loss, step)
-    reach = last[loss] - step
-    lags = []
-    for lag in np.unique(reach):
-        here = loss[reach == lag], step[reach == lag]
-        lags.append(Lag(int(lag), norm(norms[here]) / math.sqrt(len(here[0])), float(np.sum(share[here]))))
+def _lags(table: Table) -> tuple[Lag, ...]:
+    """Return the contributions by how many steps they bridge."""
+    found, lags = table.lag, []
+    for lag in np.unique(found[table.present]):
+        here = table.present & (found == lag)
+        size = norm(table.norm[here]) / math.sqrt(np.count_nonzero(here))
+        lags.append(Lag(int(lag), size, float(np.sum(table.share[here]))))
     return tuple(lags)
 
 

@@ -160,10 +160,10 @@ def _panels(page: Page, chart: Triangle, top: float) -> float:
     y = _colour_bar(page, chart, PANEL, top - 0.7 * SIZE, wide)
     left = PANEL + 62
     y += 3.2 * SIZE
-    page.word("root mean square norm by lag t − k", left, y - 0.9 * SIZE, style="quiet")
+    page.word("root mean square norm by lag, in steps", left, y - 0.9 * SIZE, style="quiet")
     y = _norms(page, chart, left, y, page.wide - EDGE - left, 196.0)
     y += 3.0 * SIZE
-    page.word("share by lag t − k", left, y - 0.9 * SIZE, style="quiet")
+    page.word("share by lag, in steps", left, y - 0.9 * SIZE, style="quiet")
     return _shares(page, chart, left, y, page.wide - EDGE - left, 120.0)
 
 

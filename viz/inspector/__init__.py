@@ -97,4 +97,4 @@ def _views(figure: Figure) -> list[views.View]:
 def _flow(found: Study) -> Flow | None:
     """Return the flow from the recurrent weight, or the first parameter that the loss depends on."""
     weight = None if found.proof is None else found.proof.weight
-    return default_flow(None if found.sweep is None else found.loss, weight, found.timeline.nodes)
+    return default_flow(None if found.sweep is None else found.loss, weight, found.timeline.nodes, found.run)

@@ -6,6 +6,7 @@ op's own rule called on nodes, and both are read off the expression that comes o
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,10 +92,12 @@ def local(node: Node, slot: int) -> Rich:
 def sends(node: Node, slot: int, adjoint: Rich) -> Rich:
     """Return what argument `slot` receives from `node`, written with the adjoint of `node`; nothing if nothing."""
     cotangent = mg.input(node.shape, dtype=node.dtype)
-    try:
-        term = pull_edge(node, slot, cotangent, node, node.args)
-    except (GradientError, NotImplementedError):
-        return ()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mg.BroadcastWarning)  # what a rule broadcasts is no mistake of the reader's
+        try:
+            term = pull_edge(node, slot, cotangent, node, node.args)
+        except (GradientError, NotImplementedError):
+            return ()
     return () if term is None else _written(term, node, {cotangent: adjoint})
 
 

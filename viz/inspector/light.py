@@ -20,7 +20,7 @@ from minigrad.paths import Cotangents, Flow, Paths, Polynomials, Ranking, Rows, 
 from rnn.table import Table
 
 from ..drawing import Study
-from ..labels import name_of
+from ..labels import name_of, weight_name
 from ..words import plural
 from . import formula
 from .facts import digits, rich
@@ -89,8 +89,9 @@ def light(study: Study, flow: Flow) -> Light:
     assert study.run is not None
     if steps > TABLED:
         return found
+    known = study.run if flow.y in study.run else None
     try:
-        found.table = Table(losses, found.source, steps)
+        found.table = Table(losses, found.source, steps, run=known)
     except GradientError:
         return found
     if steps <= LONGEST:
@@ -181,7 +182,7 @@ class _Recording:
 
 def tell(found: Light) -> Json:
     """Return the table, the lags, the gates and the paths that the panel lists."""
-    shown: dict[str, Json] = {"source": rich(name_of(found.source.name or found.source.op.name))}
+    shown: dict[str, Json] = {"source": rich(weight_name(found.source, found.flow.y, found.source.op.name))}
     if found.table is not None:
         shown["table"] = {
             "norm": [[digits(float(entry)) for entry in row] for row in found.table.norm],

@@ -283,4 +283,4 @@ def _summed(uses: Sequence[Use], study: Study) -> Mark | None:
         return None
     adjoints = [study.sweep.adjoints[use.user] for use in uses if use.user in study.sweep.adjoints]
     found = mark(norm(*sums.values()), norm(*adjoints))
-    return found if study.shared is None else shared(found, uses, study.shared.edge_shares)
+    return found if study.shared is None else shared(found, uses, study.shared)

@@ -7,7 +7,11 @@ from dataclasses import replace
 from ..scene import Scene
 from ..words import Run, plural
 from . import cells, steps
-from .picture import Picture, compose
+from .picture import NARROWEST, Picture, compose
+from .stamp import Body
+
+SLIDE = 1600.0, 620.0
+"""Room for the columns of a figure that has a slide for itself."""
 
 __all__ = ["Picture", "arrange"]
 
@@ -20,7 +24,15 @@ def arrange(scene: Scene) -> Picture:
         except cells.NotACell:
             pass
     scene = _left_to_right(scene)
-    return compose(scene, steps.arrange(scene))
+    body = steps.arrange(scene)
+    if len(scene.columns) == 1 and not scene.columns[0].header and _fit(body) < 1:
+        body = max(body, steps.arrange(scene, turned=True), key=_fit)
+    return compose(scene, body)
+
+
+def _fit(body: Body) -> float:
+    """Return how large the columns can be shown on a slide, title and legend above and below them."""
+    return min(SLIDE[0] / max(body.width, NARROWEST), SLIDE[1] / body.height)
 
 
 def _left_to_right(scene: Scene) -> Scene:

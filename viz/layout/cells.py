@@ -28,6 +28,7 @@ CHANNEL = 16.0
 MERGE = 28.0
 APART = 28.0
 GAP_WORDS = 26.0
+BUS = 34.0
 
 Plan = Line | Hung | Gated
 
@@ -94,8 +95,10 @@ class Building:
             max(plan.levels for plan in self.plans.values()),
         )
         self.width = lead + self.measure.frame + 6 + self.pill
+        self.buses = list(dict.fromkeys(box.key for box in scene.boxes if box.role == "bus"))
         self._stack(steps)
         self.lanes = self._lanes()
+        self.lanes |= {key: Lane(20.0 + BUS * place, False, 1) for place, key in enumerate(self.buses)}
 
     def _plans(self, local: Local) -> dict[str, Plan]:
         found = {}
@@ -108,7 +111,11 @@ class Building:
 
     def _stack(self, steps: Sequence[Local]) -> None:
         """Give every cell, and every merge of two directions, its height."""
-        self.blocks = {key: plan.block(self.measure) for key, plan in self.plans.items()}
+        blocks: dict[int, Block] = {}
+        for plan in self.plans.values():
+            if id(plan) not in blocks:  # columns that are alike share their plans
+                blocks[id(plan)] = plan.block(self.measure)
+        self.blocks = {key: blocks[id(plan)] for key, plan in self.plans.items()}
         tall: dict[str, float] = {}
         for (_, cell), block in self.blocks.items():
             tall[cell] = max(tall.get(cell, 0.0), block.frame.h)
@@ -117,12 +124,14 @@ class Building:
             for key in self.merges(local):
                 if key not in order:
                     made = [self._cell_of(local, state) for state, target, _ in local.edges if target == key]
+                    if not made:
+                        raise NotACell
                     order.insert(1 + max(order.index(cell) for cell in made), key)
                     tall[key] = MERGE
         self.order = order
         above = max((len(self.above(local)) for local in steps), default=0)
         given = any(self.given(local) for local in steps)
-        y = 20.0 + STOREY * above + (10.0 if above else 0.0)
+        y = 20.0 + STOREY * above + (10.0 if above else 0.0) + BUS * len(self.buses)
         self.crown, self.top = y, {}
         for key in reversed(order):
             self.top[key] = y
@@ -186,6 +195,10 @@ class Step:
             self.out.spots |= block.spots
             self.out.chips |= block.chips
             self.out.routes |= block.routes
+        for key in self.building.buses:
+            if key in self.local.boxes:
+                y, size = self.building.lanes[key].y, self.local.sizes[key]
+                self.out.spots[key] = Spot(self.building.width - BESIDE_RISER, y, *size)
         self._given()
         self._merged()
         self._above()
@@ -242,6 +255,8 @@ class Step:
 
     def _route(self, source: str, target: str) -> Route:
         """Return how an edge between cells, inputs and outputs runs."""
+        if target in self.building.buses:
+            return self._gather(source, self.out.spots[target])
         if source[0] in "<>" or target not in {*self.bars, *self.merges, *self.above}:
             raise NotACell
         start, end = self.out.spots[source], self.out.spots[target]
@@ -259,6 +274,21 @@ class Step:
         port = end.x if pointed else end.x + (-1 if backward else 1) * end.w / 4
         turn = end.bottom + BETWEEN / 2
         return self._bent([(side, start.y), (riser, start.y), (riser, turn), (port, turn), (port, end.bottom)])
+
+    def _gather(self, source: str, end: Spot) -> Route:
+        """Return the route of a bus to its next stop, or of a state or an output up to it."""
+        if source in self.building.buses or source[1:] in self.building.buses:
+            return route([(-BESIDE_RISER, end.y), (end.left, end.y)])
+        start = self.out.spots[source]
+        if start.right > end.x:
+            return self._bent([(end.x, start.top), (end.x, end.bottom)])
+        if (
+            source not in {*self.storey, *self.merges}
+            or self.storey.get(source) in self.building.backward
+            or self.above
+        ):
+            raise NotACell
+        return self._bent([(start.right, start.y), (end.x, start.y), (end.x, end.bottom)])
 
     def _enter(self, source: str, bar: str) -> Route:
         """Return the route from an input or a layer below into a cell: straight up, or round what lies between."""
@@ -302,29 +332,43 @@ class Step:
 
 def _end_column(local: Local, building: Building) -> Stamp:
     """Return the stamp of what follows the last step: a chain along the lane it takes up."""
-    keys = list(local.boxes)
-    chain = [name[:2] for name in local.edges]
+    through = [name[1] for name in local.edges if name[0] == "<" + name[1] and name[1] not in building.buses]
+    keys = [key for key in local.boxes if key not in through]
+    chain = [name[:2] for name in local.edges if name[1] not in through]
     entered = [target for source, target in chain if source.startswith("<")]
     inner = [(source, target) for source, target in chain if not source.startswith("<")]
-    if entered != keys[:1] or inner != list(itertools.pairwise(keys)):
+    if entered != keys[:1] or sorted(inner) != sorted(itertools.pairwise(keys)):
         raise NotACell
     lane = next(source[1:] for source, _ in chain if source.startswith("<"))
     if lane not in building.lanes:
         raise NotACell
-    y = building.lanes[lane].y
+    level, bus = building.lanes[lane].y, lane in building.buses
+    y = level + 76.0 if bus else level
     stamp, x = Stamp(0.0), 28.0
-    for key, box in local.boxes.items():
+    for key in keys:
+        box = local.boxes[key]
         wide, high = local.sizes[key]
+        wide = building.pill if box.role == "state" else wide
         stamp.spots[key] = Spot(x + wide / 2, y, wide, high)
         if box.tags:
             stamp.chips[key] = chip_row(box, stamp.spots[key])
         if box.note:
             stamp.words[key] = [Word((), x + wide / 2, y - high / 2 - 8, NOTE, "middle", "note")]
         x += wide + APART
-    stamp.width = max(x - APART + 10, 100.0)
-    starts = [(-RISER - BESIDE_RISER, y), *((stamp.spots[key].right, y) for key in keys)]
-    for name, start in zip(local.edges, starts, strict=False):
-        stamp.routes[name] = route([start, (stamp.spots[name[1]].left, y)], side=-1)
+    given = local.boxes[keys[-1]].role == "state"
+    stamp.width = x - APART + RISER + BESIDE_RISER if given else max(x - APART + 10, 100.0)
+    for key in through:
+        stamp.spots[key] = Spot(stamp.spots[keys[-1]].x, building.lanes[key].y, building.pill, local.sizes[key][1])
+    for name in local.edges:
+        end = stamp.spots[name[1]]
+        if name[1] in through:
+            reach, lane_y = -RISER - BESIDE_RISER, building.lanes[name[1]]
+            stamp.routes[name] = route([(reach, end.y), (end.left, end.y)], lane_y.side)
+            continue
+        start = stamp.spots[name[0]].right if name[0] in stamp.spots else -RISER - BESIDE_RISER
+        stamp.routes[name] = route([(start, y), (end.left, y)], side=-1)
+        if bus and name[1] == keys[0]:
+            stamp.routes[name] = route([(-BESIDE_RISER, level), (end.x, level), (end.x, end.top)])
     return stamp
 
 
@@ -341,15 +385,19 @@ def _edge_column(local: Local, building: Building) -> Stamp:
     for key, lane in lanes.items():
         x = tail if lane.backward else stamp.width - tail
         stamp.spots[key] = Spot(x, lane.y, building.pill, local.sizes[key][1])
+        if key in building.buses:
+            stamp.spots[key] = Spot(stamp.width - BESIDE_RISER, lane.y, *local.sizes[key])
     if gap and local.boxes:
-        forward = [spot.left for key, spot in stamp.spots.items() if not lanes[key].backward]
+        forward = [
+            spot.left for key, spot in stamp.spots.items() if not lanes[key].backward and key not in building.buses
+        ]
         middle = stamp.width / 2 if both or not forward else min(forward) / 2
-        levels = sorted({lane.y for lane in lanes.values()})
+        levels = sorted({lane.y for key, lane in lanes.items() if key not in building.buses})
         y = (levels[0] + levels[1]) / 2 if len(levels) > 1 else levels[0] - 24
         stamp.words[next(iter(local.boxes))] = [Word((), middle, y, TEXT, "middle", "header")]
     for name in local.edges:
         end, lane = stamp.spots[name[1]], lanes[name[1]]
-        reach = RISER + BESIDE_RISER
+        reach = BESIDE_RISER if name[1] in building.buses else RISER + BESIDE_RISER
         ends: list[Point] = [(-reach, end.y), (end.left, end.y)]
         if lane.backward:
             ends = [(stamp.width + reach, end.y), (end.right, end.y)]

@@ -21,7 +21,7 @@ from ..words import width
 from .routes import Arrow, Path, Point, curve_arrow, outside
 from .sizes import BESIDE, NOTE, OP, TEXT, box_size, chip_row, op_row
 from .spot import Spot
-from .stamp import Body, Route, Word
+from .stamp import Body, Placed, Route, Word
 
 Answer = Mapping[str, Any]
 """What Graphviz says, as its `-Tjson` writes it."""
@@ -222,7 +222,8 @@ def _body(scene: Scene, steps: Answer, lines: Mapping[str, Sequence[Point]]) -> 
         points = _reaching([at(point) for point in lines[f"e{place}"]], *spots[edge.source])
         points = _reaching(points[::-1], *spots[edge.target])[::-1]
         curves = [points[i : i + 4] for i in range(0, len(points) - 1, 3)]
-        found.wires.append((edge, _route(curves, spots[edge.source][0], spots[edge.target][0])))
+        route = _route(curves, spots[edge.source][0], spots[edge.target][0])
+        found.wires.append((edge, Placed(route, 0.0)))
     for column in scene.columns:
         if f"cluster_{column.index}" in corners:
             near, _, far, _ = (float(side) for side in corners[f"cluster_{column.index}"].split(","))

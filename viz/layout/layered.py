@@ -116,6 +116,8 @@ def _crossings(found: Layers, level: int) -> int:
 def positions(found: Layers, widths: Mapping[str, float], gap: float) -> dict[str, float]:
     """Return the middle of every name, at least `gap` between neighbours: the mean of four alignments."""
     marked = _conflicts(found)
+    if not found.row:
+        return {}
     sides = itertools.product((False, True), (False, True))
     layouts = [_aligned(found, widths, gap, marked, down, right) for down, right in sides]
     narrow = min(layouts, key=_breadth)

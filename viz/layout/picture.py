@@ -22,7 +22,8 @@ GLYPHS = {
     "gate": "gate",
     "pointwise": "elementwise",
     "op": "operation",
-    "output": "logits",
+    "attention": "attention, and its weights",
+    "affine": "affine",
     "loss": "loss",
 }
 STATES = {
@@ -67,10 +68,11 @@ def compose(scene: Scene, body: Body) -> Picture:
     picture = Picture(scene, body, (0.0, 0.0), full, 0.0, size)
     y = _title(picture)
     left = (full - body.width - dock) / 2
-    picture.origin = (left + dock, y)
+    tall = max(body.height, (CHIP_HEIGHT + 10) * len(scene.dock) + 30)
+    picture.origin = (left + dock, y + (tall - body.height) / 2)
     _place_dock(picture, left)
     _headers(picture)
-    picture.height = _legend(picture, y + body.height) + 0.6 * EDGE
+    picture.height = _legend(picture, y + tall) + 0.6 * EDGE
     return picture
 
 
@@ -185,13 +187,14 @@ def _specials(scene: Scene, size: float) -> list[_Item]:
 
 
 def _glyphs(scene: Scene, size: float) -> list[_Item]:
-    roles = {box.role for box in scene.boxes}
+    roles = {"affine" if box.role == "output" else box.role for box in scene.boxes}
+    glyphs = GLYPHS | ({"parameter": "parameter"} if "parameter" in roles else {})
     roles_shown = {*roles, "parameter"} if scene.dock else set(roles)
     items = [_Item("forward", (Run("forward"),), 2.2 * size)]
     if scene.shows == "magnitude" and any(edge.mark for edge in scene.edges):
         items.append(_Item("gain", (Run("gradient"),), 2.2 * size, 2.0))
-    wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "output": 1.6, "op": 1.6}
+    wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "affine": 1.6, "op": 1.6}
     items += [
-        _Item(role, (Run(text),), wide.get(role, 1.2) * size) for role, text in GLYPHS.items() if role in roles_shown
+        _Item(role, (Run(text),), wide.get(role, 1.2) * size) for role, text in glyphs.items() if role in roles_shown
     ]
     return items

@@ -61,6 +61,11 @@ class Arrow:
     path: Path
     head: tuple[Point, Point, Point]
 
+    def moved(self, dx: float, dy: float) -> Arrow:
+        """Return the arrow shifted by (dx, dy)."""
+        tip, left, right = ((x + dx, y + dy) for x, y in self.head)
+        return Arrow(self.path.moved(dx, dy), (tip, left, right))
+
 
 def bezier(curve: Sequence[Point], at: float) -> Point:
     """Return the point of a cubic curve at parameter `at` in [0, 1]."""

@@ -18,6 +18,13 @@ CIRCLE = 22.0
 PILL_HEIGHT = 30.0
 GATE_HEIGHT = 42.0
 
+LOOK = 34.0
+MOST_LOOKS = 8
+"""Most weights of an attention that are shown with their numbers."""
+
+NOTED = ("op", "input", "parameter", "constant")
+"""Roles of the boxes that have their note below their name, in a graph without time."""
+
 BESIDE = 5.0
 """Distance of a gradient arrow's middle from the forward edge it belongs to."""
 
@@ -33,13 +40,27 @@ def chip_width(tag: Tag) -> float:
     return max(26.0, width(tag.label, CHIP) + 6) + (SHARE + FIGURES if tag.note else 0.0)
 
 
+def look_width(count: int) -> float:
+    """Return how wide each of the weights of an attention is drawn: with a number, if there are few of them."""
+    return LOOK if count <= MOST_LOOKS else max(4.0, LOOK * MOST_LOOKS / count)
+
+
 def box_size(box: Box) -> tuple[float, float]:
     """Return width and height of `box`, wide enough for its label."""
     label = width(box.label, TEXT)
-    if box.role == "junction":
+    if box.role in ("junction", "bus"):
         return 5.0, 5.0
+    if box.role == "attention":
+        tags = sum(map(chip_width, box.tags)) + CHIP_GAP * (len(box.tags) + 1)
+        wide = max(label + 14, len(box.looks) * look_width(len(box.looks)) + 12, tags)
+        return wide, 28.0 + (48.0 if box.looks else 0.0) + (CHIP_HEIGHT + 6 if box.tags else 0.0)
     if box.role == "pointwise":
         return CIRCLE, CIRCLE
+    if box.note and box.role in NOTED:
+        nose = 16.0 if box.role == "parameter" else 8.0
+        size = TEXT if box.role in ("input", "parameter") else OP
+        wide = max(width(box.label, size), width(box.note, ACTIVATION)) + 8 + nose
+        return max(44.0, wide), GATE_HEIGHT
     if box.role == "input":
         return max(34.0, label + 16), 34.0
     if box.role == "state":
@@ -63,9 +84,10 @@ def chip_row(box: Box, spot: Spot) -> list[Spot]:
     widths = [chip_width(tag) for tag in box.tags]
     gap = (spot.w - sum(widths)) / (len(widths) + 1)
     left, row = spot.left, []
+    y = spot.bottom - CHIP_HEIGHT / 2 - 5 if box.role == "attention" else spot.y
     for wide in widths:
         left += gap
-        row.append(Spot(left + wide / 2, spot.y, wide, CHIP_HEIGHT))
+        row.append(Spot(left + wide / 2, y, wide, CHIP_HEIGHT))
         left += wide
     return row
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ..scene import Box, Cell, Column, Edge, Scene, Tag
 from ..words import Rich
-from .routes import Arrow, Point
+from .routes import Arrow, Path, Point
 from .sizes import box_size
 from .spot import Spot
 
@@ -44,11 +44,44 @@ class Route:
     def moved(self, dx: float, dy: float) -> Route:
         """Return the route shifted by (dx, dy)."""
 
-        def move(found: Arrow) -> Arrow:
-            tip, left, right = ((x + dx, y + dy) for x, y in found.head)
-            return Arrow(found.path.moved(dx, dy), (tip, left, right))
+        over = tuple((x + dx, y + dy) for x, y in self.over)
+        return Route(self.forward.moved(dx, dy), self.back.moved(dx, dy), over)
 
-        return Route(move(self.forward), move(self.back), tuple((x + dx, y + dy) for x, y in self.over))
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A route of a stamp, `dx` further right: where its column has it. Columns that are alike share the route."""
+
+    route: Route
+    dx: float
+
+    @property
+    def forward(self) -> Arrow:
+        """Where the edge runs forward."""
+        return self.route.forward.moved(self.dx, 0.0)
+
+    @property
+    def back(self) -> Arrow:
+        """Where its gradient runs back."""
+        return self.route.back.moved(self.dx, 0.0)
+
+    @property
+    def over(self) -> tuple[Point, ...]:
+        """Where that passes over a lane."""
+        return tuple((x + self.dx, y) for x, y in self.route.over)
+
+    def turned(self, edge: float) -> Placed:
+        """Return the route turned by a quarter: up becomes right, counted from `edge`."""
+
+        def turn(point: Point) -> Point:
+            return edge - point[1], point[0]
+
+        def turn_all(found: Arrow) -> Arrow:
+            tip, left, right = map(turn, found.head)
+            steps = tuple(tuple(map(turn, step)) for step in found.path.steps)
+            return Arrow(Path(turn(found.path.start), steps), (tip, left, right))
+
+        return Placed(Route(turn_all(self.forward), turn_all(self.back), tuple(map(turn, self.over))), 0.0)
 
 
 @dataclass(slots=True)
@@ -95,7 +128,7 @@ class Body:
     frames: list[tuple[Cell, Spot]] = field(default_factory=list)
     boxes: list[tuple[Box, Spot]] = field(default_factory=list)
     chips: list[tuple[Tag, Spot]] = field(default_factory=list)
-    wires: list[tuple[Edge, Route]] = field(default_factory=list)
+    wires: list[tuple[Edge, Placed]] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
 
 
@@ -142,5 +175,5 @@ def press(body: Body, local: Local, stamp: Stamp) -> None:
             text = shown.get(word.style, word.text)
             body.words.append(Word(text, word.x + left, word.y, word.size, word.anchor, word.style, f"{box.id} words"))
     for name, edge in local.edges.items():
-        body.wires.append((edge, stamp.routes[name].moved(left, 0)))
+        body.wires.append((edge, Placed(stamp.routes[name], left)))
     body.width = left + stamp.width

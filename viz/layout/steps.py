@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..scene import Scene
 from ..words import width
 from .layered import BEND, Layers, layers, positions
 from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
-from .sizes import BESIDE, OP, TEXT, box_size, chip_row, op_row
+from .sizes import BESIDE, OP, PILL_HEIGHT, TEXT, box_size, chip_row, op_row
 from .spot import Spot
 from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, press
 
@@ -29,15 +30,21 @@ NEAREST = 26.0
 STEEP = 0.34
 BROAD, STEEPER = 32.0, 0.6
 """Distance of rows, and slope of links, where arrows show shares: a broad band needs a gentle bend."""
+SPREAD = 13.0
 FARTHEST = 64.0
 LAID = ("step", "end")
+RUNNING = ("state", "bus")
+BUS = 38.0
+CHANNEL = 18.0
 
 
 class Grid:
     """Rows and their heights, shared by every step of a figure."""
 
     def __init__(self, scene: Scene, columns: Sequence[Local]) -> None:
-        self.lanes = {box.key: box.lane for box in scene.boxes if box.role == "state"}
+        self.lanes = {box.key: box.lane for box in scene.boxes if box.role in RUNNING}
+        self.buses = list(dict.fromkeys(box.lane for box in scene.boxes if box.role == "bus"))
+        self.lead = 6.0 + (CHANNEL if self.buses else 0.0)
         self.pill = max((box_size(box)[0] for box in scene.boxes if box.role == "state"), default=40.0)
         self.steps: dict[object, Layers] = {}
         self.x: dict[object, dict[str, float]] = {}
@@ -51,7 +58,7 @@ class Grid:
         self._heights(columns)
 
     def _lay(self, local: Local, signature: object) -> None:
-        names = [key for key, box in local.boxes.items() if box.role != "state"]
+        names = [key for key, box in local.boxes.items() if box.role not in RUNNING]
         maker = _makers(local)
         edges = [(maker.get(a, a), b) for a, b, _ in local.edges if maker.get(a, a) in names and b in names]
         entered = {b: self.lanes[a[1:]] for a, b, _ in local.edges if a.startswith("<") and b in names}
@@ -61,6 +68,8 @@ class Grid:
         widths = {name: BENT if name[0] == BEND else local.sizes[name][0] for name in found.row}
         self.x[signature] = positions(found, widths, GAP)
         for name, lane in entered.items() if local.column.kind == "step" else ():
+            if lane in self.buses:
+                continue
             self.lane_row[lane] = min(self.lane_row.get(lane, found.row[name]), found.row[name])
 
     def _heights(self, columns: Sequence[Local]) -> None:
@@ -85,19 +94,34 @@ class Grid:
             self.row_y.append(y - high / 2)
             y -= high + reach[level]
         top = y + reach[self.rows - 1] - 24.0
+        top -= BUS * len(self.buses)
         self.row_y = [at - top for at in self.row_y]
         self.height = self.row_y[0] + self.high[0] / 2 + 44.0 if self.row_y else 60.0
+        self._spread()
+
+    def _spread(self) -> None:
+        """Give every lane a height of its own: of two that are taken up in one row, the second runs below the first."""
+        self.level: dict[str, float] = {}
+        for lane in dict.fromkeys(self.lanes.values()):
+            if lane in self.buses:
+                continue
+            y = self.row_y[self.lane_row.get(lane, 0)] if self.row_y else 30.0
+            while any(abs(y - other) < PILL_HEIGHT + 1 for other in self.level.values()):
+                y += PILL_HEIGHT + 6
+            self.level[lane] = y
+        self.height = max([self.height, *(y + PILL_HEIGHT / 2 + 36.0 for y in self.level.values())])
 
     def lane_y(self, lane: str) -> float:
         """The height of a lane."""
-        if lane in self.lane_row:
-            return self.row_y[self.lane_row[lane]]
-        return self.row_y[0] if self.row_y else 30.0
+        if lane in self.buses:
+            return 24.0 + BUS * self.buses.index(lane)
+        return self.level[lane]
 
 
 def _makers(local: Local) -> dict[str, str]:
     """Return for every state the box that makes it: what uses the state within its step starts there."""
-    return {target: source for source, target, _ in local.edges if local.boxes[target].role == "state"}
+    edges = ((source, target) for source, target, _ in local.edges if source[0] != "<")
+    return {target: source for source, target in edges if local.boxes[target].role == "state"}
 
 
 def _sorted(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[str]:
@@ -116,9 +140,11 @@ def _sorted(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[str]
     return order
 
 
-def arrange(scene: Scene) -> Body:
-    """Return the columns of an op-level `scene` with their coordinates."""
+def arrange(scene: Scene, *, turned: bool = False) -> Body:
+    """Return the columns of an op-level `scene` with their coordinates; `turned`, data runs right and not up."""
     columns = locals_of(scene)
+    if turned:
+        columns = [replace(local, sizes={key: (h, w) for key, (w, h) in local.sizes.items()}) for local in columns]
     grid = Grid(scene, columns)
     body, stamps = Body(height=grid.height), {}
     for local in columns:
@@ -129,7 +155,24 @@ def arrange(scene: Scene) -> Body:
         stamp = stamps[signature]
         body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
         press(body, local, stamp)
-    return body
+    return _turned(body) if turned else body
+
+
+def _turned(body: Body) -> Body:
+    """Return `body` turned by a quarter, so that what ran up runs right."""
+    edge = body.height
+
+    def spot(old: Spot) -> Spot:
+        return Spot(edge - old.y, old.x, old.h, old.w)
+
+    return replace(
+        body,
+        width=body.height,
+        height=body.width + MARGIN,
+        bands=[(column, Spot(edge / 2, 0, edge, 0)) for column, _ in body.bands],
+        boxes=[(box, spot(old)) for box, old in body.boxes],
+        wires=[(edge_, found.turned(edge)) for edge_, found in body.wires],
+    )
 
 
 class _Step:
@@ -154,7 +197,8 @@ class _Step:
         """How far the rows of what follows the last step move, so that it stands at the lane it takes up."""
         if self.local.column.kind != "end":
             return 0.0
-        lanes = [self.grid.lane_y(self.grid.lanes[a[1:]]) for a, _, _ in self.local.edges if a.startswith("<")]
+        taken = [a[1:] for a, b, _ in self.local.edges if a[0] == "<" and self.local.boxes[b].role not in RUNNING]
+        lanes = [self.grid.lane_y(self.grid.lanes[key]) for key in taken]
         lift = min(lanes, default=self.grid.row_y[0]) - self.grid.row_y[0]
         return max(lift, 16.0 + self.grid.row_y[-1] - self.grid.row_y[len(self.layers.rows) - 1])
 
@@ -162,16 +206,18 @@ class _Step:
         """Return the finished stamp."""
         out = self.out
         right = max((spot.right for spot in out.spots.values()), default=LEFT)
-        leaving = [(a, b) for a, b, _ in self.local.edges if self.local.boxes[b].role == "state"]
+        edges = ((a, b) for a, b, _ in self.local.edges if a[0] != "<")
+        leaving = [(a, b) for a, b in edges if self.local.boxes[b].role == "state"]
         leaving.sort(key=lambda pair: -abs(self._drop(*pair)))
         tracks = [pair for pair in leaving if self._drop(*pair)]
         self.track = {pair: right + MARGIN + PITCH * place for place, pair in enumerate(tracks)}
         pill = right + MARGIN + PITCH * max(0, len(tracks) - 1) + NOSE + self.grid.pill / 2
-        out.width = pill + self.grid.pill / 2 + 6
+        out.width = pill + self.grid.pill / 2 + self.grid.lead
         for key, box in self.local.boxes.items():
             if box.role == "state":
-                size = self.local.sizes[key]
-                out.spots[key] = Spot(pill, self.grid.lane_y(box.lane), self.grid.pill, size[1])
+                out.spots[key] = Spot(pill, self.grid.lane_y(box.lane), self.grid.pill, self.local.sizes[key][1])
+            elif box.role == "bus":
+                out.spots[key] = Spot(out.width - CHANNEL / 2, self.grid.lane_y(box.lane), *self.local.sizes[key])
         self.horizontals = self._horizontals()
         for name in self.local.edges:
             out.routes[name] = self._route(name)
@@ -217,7 +263,9 @@ class _Step:
         found = []
         for source, target, _ in self.local.edges:
             end = self.out.spots[target]
-            if source.startswith("<"):
+            if self.local.boxes[target].role == "bus":
+                found += [(end.y, -10.0, end.left)] if source.startswith("<") else []
+            elif source.startswith("<"):
                 y = self.grid.lane_y(self.grid.lanes[source[1:]])
                 found.append((y, -10.0, end.left if y == end.y else 12.0))
             elif self.local.boxes[target].role == "state":
@@ -232,8 +280,10 @@ class _Step:
     def _route(self, name: EdgeKey) -> Route:
         source, target, _ = name
         end = self.out.spots[target]
+        if self.local.boxes[target].role == "bus":
+            return self._gather(source, end)
         if source.startswith("<"):
-            return self._enter(source[1:], end)
+            return self._enter(source[1:], end, self._port(source, target))
         start = self.out.spots[source]
         if self.local.boxes[target].role == "state":
             if (source, target) not in self.track:
@@ -243,14 +293,38 @@ class _Step:
             return _straight(corners, [y for y in self._crossed(x) if y not in (start.y, end.y)])
         return self._climb(name)
 
-    def _enter(self, state: str, end: Spot) -> Route:
+    def _gather(self, source: str, end: Spot) -> Route:
+        """Return the route of a bus to its next stop, or of a state up to it, over the lanes that go on."""
+        if source.startswith("<"):
+            return _straight([(-CHANNEL / 2, end.y), (end.left, end.y)])
+        start = self.out.spots[source]
+        lanes = {self.out.spots[key].y for key in self.local.onward if self.local.boxes[key].role in RUNNING}
+        over = [y for y in lanes if end.bottom < y < start.top]
+        return _straight([(start.right, start.y), (end.x, start.y), (end.x, end.bottom)], over)
+
+    def _port(self, source: str, target: str) -> float:
+        """Return how far from its middle an edge from the step before enters a box that takes up several."""
+        y, lanes = self.out.spots[target].y, self.grid.lanes
+        heights = {a: self.grid.lane_y(lanes[a[1:]]) for a, b, _ in self.local.edges if b == target and a[0] == "<"}
+        mine = heights[source]
+        if len(heights) < 2 or abs(mine - y) < 0.5:
+            return 0.0
+        same = sorted((h for h in heights.values() if (h < y) == (mine < y) and abs(h - y) >= 0.5), reverse=mine < y)
+        return (1 + same.index(mine)) * (-SPREAD if mine < y else SPREAD)
+
+    def _enter(self, state: str, end: Spot, port: float = 0.0) -> Route:
         """Return the route of a lane into a box: straight, or up or down a margin at the left end."""
-        y = self.grid.lane_y(self.grid.lanes[state])
-        if abs(y - end.y) < 0.5:
-            return _straight([(-6.0, y), (end.left, y)])
+        y, at = self.grid.lane_y(self.grid.lanes[state]), end.y + port
+        lead = -CHANNEL / 2 if self.grid.lanes[state] in self.grid.buses else -self.grid.lead
+        if abs(y - at) < 0.5:
+            return _straight([(lead, y), (end.left, y)])
         x = 8.0 + 8.0 * sorted(self.grid.lanes).index(state)
-        corners = [(-6.0, y), (x, y), (x, end.y), (end.left, end.y)]
-        return _straight(corners, [at for at in self._crossed(x) if at not in (y, end.y)])
+        corners = [(lead, y), (x, y), (x, at), (end.left, at)]
+        row = [spot for spot in self.out.spots.values() if abs(spot.y - end.y) < 1 and spot.h > 6]
+        if any(x < spot.right - 1 and spot.right < end.left for spot in row):
+            below = max(spot.bottom for spot in row) + 10
+            corners = [(lead, y), (x, y), (x, below), (end.left + 8, below), (end.left + 8, end.bottom)]
+        return _straight(corners, [level for level in self._crossed(x) if level not in (y, at)])
 
     def _climb(self, name: EdgeKey) -> Route:
         """Return the route of an edge between rows: curves from row to row, straight past each row."""
@@ -314,15 +388,18 @@ def _straight(corners: Sequence[Point], over: Sequence[float] = ()) -> Route:
 def _ends(local: Local, grid: Grid) -> Stamp:
     """Return the stamp of the initial states, or of a gap that stands for hidden steps."""
     words = width(local.column.header, TEXT) + 14 if local.column.kind == "gap" else 6.0
-    stamp = Stamp(words + grid.pill + 6)
-    x = stamp.width - 6 - grid.pill / 2
+    stamp = Stamp(words + grid.pill + grid.lead)
+    x = stamp.width - grid.lead - grid.pill / 2
     for key, box in local.boxes.items():
-        stamp.spots[key] = Spot(x, grid.lane_y(box.lane), grid.pill, local.sizes[key][1])
+        bus = box.role == "bus"
+        wide, at = (local.sizes[key][0], stamp.width - CHANNEL / 2) if bus else (grid.pill, x)
+        stamp.spots[key] = Spot(at, grid.lane_y(box.lane), wide, local.sizes[key][1])
     if local.column.kind == "gap" and local.boxes:
         heights = sorted(spot.y for spot in stamp.spots.values())
         y = (heights[0] + heights[-1]) / 2 if len(set(heights)) > 1 else heights[0] - 24
         stamp.words[next(iter(local.boxes))] = [Word((), words / 2, y, TEXT, "middle", "header")]
     for name in local.edges:
         end = stamp.spots[name[1]]
-        stamp.routes[name] = _straight([(-6.0, end.y), (end.left, end.y)])
+        lead = CHANNEL / 2 if local.boxes[name[1]].role == "bus" else grid.lead
+        stamp.routes[name] = _straight([(-lead, end.y), (end.left, end.y)])
     return stamp

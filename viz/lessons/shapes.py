@@ -32,6 +32,8 @@ def lesson() -> Lesson:
     by_hand = {name: _ways(answers) for name, (_, _, answers, _) in SHAPES.items()}
     rows = [(name, SHAPES[name][3], str(_uses(losses[name], model)), str(counts[name])) for name in SHAPES]
     least, most = counts["many to one"], counts["many to many, aligned"]
+    translated, looks = attended(3, 2)
+    sums = [float(np.sum(look.eval())) for look in looks]
     return Lesson(
         TITLE,
         (
@@ -51,6 +53,17 @@ def lesson() -> Lesson:
                 + ", ".join(str(by_hand[name]) for name in SHAPES)
                 + ". The graphs have just as many.",
                 counts == by_hand,
+            ),
+            "Translation is rarely left to one net. An encoder reads, a decoder answers, and it starts from the "
+            "state the encoder ends in. That state has to hold the whole sentence, and a gradient on its way to the "
+            "first word has to pass every step in between. Attention is the way round: before each answer the decoder "
+            "looks at all states of the encoder and takes a weighted mean, the context, as a second input. On the "
+            "figure the states are gathered on the line at the top; each look has a number for each of them. The "
+            "gradient comes back along that line, to every state directly.",
+            Shown(drawn(translated), "Encoder, decoder and attention: a translation of three words into two."),
+            Claim(
+                f"The weights of a look are shares: they sum to 1 in each of the {len(looks)} looks.",
+                all(abs(total - 1) < 1e-12 for total in sums),
             ),
             Claim(
                 f"One answer at the end of {plural(STEPS, 'step')} makes {plural(least, 'way')}, one a step makes "
@@ -79,6 +92,24 @@ def net(model: rnn.Recurrent, steps: int, reads: Collection[int], answers: Colle
             with mg.scope("readout", t=t):
                 losses.append(rnn.cross_entropy((h @ readout.T).named("y"), [0]).named("L"))
     return losses[0] if len(losses) == 1 else mg.ops.add_n(*losses).named("L")
+
+
+def attended(steps: int, answers: int) -> tuple[mg.Node, list[mg.Node]]:
+    """Return the loss of an encoder and a decoder that looks back before each answer, and the weights of the looks."""
+    size, generator = 4, np.random.default_rng(0)
+    encoder, decoder = rnn.RNN(2, size, rng=generator), rnn.RNN(2 + size, size, rng=generator)
+    attention = rnn.Attention(queries=size, keys=size, size=size, rng=generator)
+    readout = rnn.Linear(size, 3, rng=generator)
+    net, before = rnn.unroll(encoder, generator.normal(size=(steps, 1, 2))), generator.normal(size=(answers, 1, 2))
+    projected, h, losses, looks = attention.project(net.outputs), net.steps[-1].h, [], []
+    for t in range(answers):
+        with mg.scope("decoder", t=t):
+            context, look = attention(h, projected, net.outputs, mg.constant(np.ones((steps, 1), bool)))
+            x = mg.concatenate([mg.constant(before[t]), context], axis=-1)
+            h = rnn.unroll(decoder, x[None], h[None]).steps[0].h
+            losses.append(rnn.cross_entropy(readout(h), [t]))
+        looks.append(look)
+    return mg.ops.add_n(*losses), looks
 
 
 def _uses(loss: mg.Node, model: rnn.Recurrent) -> int:

@@ -319,3 +319,11 @@ def test_bad_input_is_one_sentence(ask, error, words):
     with pytest.raises(error, match=words) as caught:
         ask()
     assert "\n" not in str(caught.value)
+
+
+def test_parts_and_paths_say_what_they_are_without_their_arrays():
+    x = mg.parameter(np.ones(1000), name="x")
+    flow = mg.flow(mg.sum(mg.sin(x) * x), x)
+    assert repr(flow.classes(lambda edge: edge.user.op.name == "sin")[1]) == "<part: 1 path, share 0.391, norm 17.1>"
+    assert repr(flow.uses[1]).startswith("<use: 1 path, share 0.609, norm 26.6, as argument 1 of mul")
+    assert repr(flow.top(1).paths[0]) == "<path x -> mul -> sum: share 0.609, norm 26.6>"

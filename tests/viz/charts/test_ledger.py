@@ -14,7 +14,7 @@ import rnn
 import viz
 from viz.charts.ledger import counted, path_label, scene
 from viz.formats import WRITERS
-from viz.ink import Group, Rect
+from viz.ink import Group, Rect, Shape
 from viz.layout.stamp import Word
 from viz.words import number, plain, width
 
@@ -155,3 +155,24 @@ def test_counts_are_exact_and_short():
 def test_a_spent_budget_is_said(flow):
     assert "stopped at its budget" in viz.ledger(flow, top=400, budget=60).svg
     assert "stopped at its budget" not in viz.ledger(flow, top=3).svg
+
+
+def test_no_number_stands_across_an_upright_line():
+    """Shares that run below 0 before they come back have their numbers beside the axis, not on it."""
+    x = mg.parameter([2.0, 1.0], name="x")
+    parts = [x * factor for factor in (-0.06, -0.06, -0.02, 1.2, -0.05, -0.01)]
+    flow = mg.flow(mg.sum(mg.ops.add_n(*parts)), x)
+    figure = viz.ledger(flow, {place: flow.through(part) for place, part in enumerate(parts)})
+    assert plain(figure.scene.proof).startswith("✓")
+    lines, words = [], []
+    for item in figure.sheet.items:
+        if isinstance(item, Shape) and item.style == "ax":
+            (x0, y0), (x1, y1) = item.path.points()
+            lines += [(x0, *sorted((y0, y1)))] if x0 == x1 else []
+        elif isinstance(item, Word):
+            wide = width(item.text, item.size)
+            left = item.x - {"start": 0.0, "middle": wide / 2, "end": wide}[item.anchor]
+            words.append((plain(item.text), left, left + wide, item.y))
+    assert len(lines) == 1 + len(parts)
+    for name, left, right, y in words:
+        assert not any(left < at < right and top < y - 4 < bottom for at, top, bottom in lines), name

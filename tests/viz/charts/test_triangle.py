@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -95,6 +96,20 @@ def test_every_number_is_the_tables(table):
     for lag in found.lags:
         squares = [table.norm[k + lag.lag, k] ** 2 for k in range(size - lag.lag)]
         assert lag.norm == pytest.approx(math.sqrt(sum(squares) / len(squares)), rel=1e-9, abs=1e-160)
+
+
+def test_lags_are_the_tables_for_a_weight_that_reads_backward():
+    """The use at step k lies k - t steps from loss t; both ends of the axis would swap if it were t - k."""
+    text = "hello wor"
+    reading = rnn.read(text, functools.partial(rnn.RNN, bidirectional=True), 5)
+    table = rnn.bptt(reading.losses, reading.unrolled.model.parameters["weight_hh_l0_reverse"], reading.unrolled)
+    lags = table.by_lag()
+    found = scene(table).lags
+    assert [lag.lag for lag in found] == list(lags) == list(range(len(text) - 1))
+    for lag in found:
+        assert lag.share == pytest.approx(lags[lag.lag].share, abs=1e-12)
+        norms = np.diagonal(table.norm, lag.lag)
+        assert lag.norm == pytest.approx(math.sqrt(np.mean(norms**2)), rel=1e-12)
 
 
 def test_squares_have_the_colour_of_their_norm_and_say_their_number():

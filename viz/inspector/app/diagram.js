@@ -54,7 +54,7 @@ function findStarts(edges, { boxes, edges: told }) {
   };
   edges.forEach((edge, place) => {
     const line = edge.querySelector("path.f");
-    const at = line?.getPointAtLength(0);
+    const at = line?.getPointAtLength(0).matrixTransform(edge.transform.baseVal.consolidate()?.matrix ?? new DOMMatrix());
     if (at && !holds(told[place].from, at)) told[place].starts = boxes.findIndex((_, box) => holds(box, at));
   });
 }

@@ -1,0 +1,92 @@
+"""The steps of a long sequence at which something happens to the gradient.
+
+Going back, a step takes the gradient of the state it leaves behind, |dL/ds_t|, to that of the state it took up,
+|dL/ds_{t-1}|. How far these are apart, in decades, is what the step does to the gradient on that lane; the step's
+value is the largest over its lanes. Most steps of a net do much the same: told are those that do more, where there is
+still a gradient to be seen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import words
+from .labels import name_of
+from .measure import Sweep, norm
+from .scene import FLOOR
+from .timeline import LaneNodes, Timeline, cell_of
+from .words import Rich, number
+
+DIGITS = 2
+"""Decimals of a decade that count: finer differences are rounding, and not the same on every machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What step `t` does to the gradient of the state `name`: `change` decades going back, -inf if none is left,
+    NaN if it is no longer a number."""
+
+    t: int
+    name: Rich
+    change: float
+
+    @property
+    def value(self) -> float:
+        """How much that is."""
+        return math.inf if math.isnan(self.change) else round(abs(self.change), DIGITS)
+
+    @property
+    def sentence(self) -> Rich:
+        """The step and what happens there."""
+        if math.isnan(self.change):
+            done = "becomes NaN or ∞"
+        elif math.isinf(self.change):
+            done = "becomes exactly 0"
+        else:
+            done = f"{'shrinks' if self.change < 0 else 'grows'} by {number(abs(self.change))} decades"
+        place = f"t = {self.t + 1}".replace(" ", words.NO_BREAK)
+        return (words.Run(f"{place} (|∂L/∂"), *self.name, words.Run(f"| {done})"))
+
+
+def telling(timeline: Timeline, sweep: Sweep | None) -> list[Telling]:
+    """Return the steps that change a gradient more than most do, those that change it most first.
+
+    Only steps at which the gradient is within the scale of a figure count. Of steps that change it alike the later
+    comes first, which the gradient meets first. Without a gradient, or where all steps do the same, there are none.
+    """
+    if sweep is None:
+        return []
+    layers = len({cell_of(lane.last)[1] for lane in timeline.lanes}) > 1
+    sizes = [
+        {t: norm(sweep.adjoints[node]) for t, node in lane.nodes.items() if node in sweep.adjoints}
+        for lane in timeline.lanes
+    ]
+    least = FLOOR * max((size for lane in sizes for size in lane.values() if math.isfinite(size)), default=0.0)
+    found: dict[int, Telling] = {}
+    for lane, known in zip(timeline.lanes, sizes, strict=True):
+        ahead, name = 1 if lane.reverse else -1, _name(lane, layers)
+        for t in timeline.times:
+            after, before = known.get(t, 0.0), known.get(t + ahead)
+            if before is None or not least < after < math.inf:
+                continue
+            each = Telling(t, name, _decades(before, after))
+            if t not in found or each.value > found[t].value:
+                found[t] = each
+    usual = round(float(np.median([each.value for each in found.values()])), DIGITS) if found else 0.0
+    return sorted((each for each in found.values() if each.value > usual), key=lambda each: (-each.value, -each.t))
+
+
+def _decades(before: float, after: float) -> float:
+    if not math.isfinite(before):
+        return math.nan
+    return math.log10(before / after) if before else -math.inf
+
+
+def _name(lane: LaneNodes, layers: bool) -> Rich:
+    """Return what the lane's state is called, with its layer and direction where there are several."""
+    layer = cell_of(lane.last)[1]
+    above = ("←" if lane.reverse else "") + (str(layer) if layers and isinstance(layer, int) else "")
+    return (*name_of(words.one_line(lane.name, 8)), *((words.Run(above, "sup"),) if above else ()))
