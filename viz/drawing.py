@@ -268,8 +268,8 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
     times = timeline.times
     level = level if timeline.timed else "op"
     told = telling(timeline, found.sweep)
-    both = any(lane.reverse for lane in timeline.lanes)
-    shown, chosen = _shown(times, level, steps, [each.t for each in told], both)
+    wide = any(lane.reverse for lane in timeline.lanes) or timeline.end is not None
+    shown, chosen = _shown(times, level, steps, [each.t for each in told], wide)
     shown = timeline.with_turns(shown)
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
     flow = found.shared
