@@ -8,6 +8,7 @@
 
 from .charts import compare, ledger, river, triangle
 from .drawing import draw
+from .engines import MissingGraphviz
 from .export import to_graphviz
 from .figure import Figure, MissingExtra, UnsupportedFormat
 from .inspector import inspect
@@ -16,6 +17,7 @@ from .slides import frames
 __all__ = [
     "Figure",
     "MissingExtra",
+    "MissingGraphviz",
     "UnsupportedFormat",
     "compare",
     "draw",

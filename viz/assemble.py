@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,16 +10,18 @@ import numpy as np
 import minigrad as mg
 from minigrad import Edge as Use
 from minigrad import Node, Run
+from minigrad.paths import Flow
 
 from . import words
 from .buses import Bus, looks, prepared
 from .groups import Group, Grouping, Kinds, cells, ops, tangled
 from .labels import at_step, character, name_of, shape_text
-from .measure import Sweep, mark, norm
+from .measure import Sweep, mark, norm, told
 from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
+from .shares import noted, shared
 from .timeline import CellKey, LaneNodes, cell_name
 from .values import finite, without_time
-from .words import Rich, number, one_line, plain, plural, rich
+from .words import Rich, number, one_line, percent, plain, plural, rich
 
 PRODUCTS = ("matmul", "mul")
 
@@ -40,10 +41,20 @@ class Assembly:
     Attributes:
         members: id of a box -> the nodes it stands for; of a dock item -> its parameter.
         uses: id of an edge or a tag -> the uses of nodes it stands for.
+
+    Given a `flow`, arrows show its shares, or else the norm of what comes back.
     """
 
-    def __init__(self, kinds: Kinds, level: str, run: Run | None, sweep: Sweep | None, names: Names) -> None:
-        timeline = kinds.timeline
+    def __init__(
+        self,
+        kinds: Kinds,
+        level: str,
+        run: Run | None,
+        sweep: Sweep | None,
+        names: Names,
+        flow: Flow | None = None,
+    ) -> None:
+        timeline, self.flow = kinds.timeline, flow
         self.kinds, self.timeline, self.run, self.sweep, self.names = kinds, timeline, run, sweep, names
         self.grouping: Grouping = cells if level == "cell" else ops
         self.level = level
@@ -57,7 +68,7 @@ class Assembly:
         self.pills: dict[Node, str] = {}
         self.members: dict[str, list[Node]] = {}
         self.uses: dict[str, list[Use]] = {}
-        self.layers = len({cell[1] for cell in self.kinds.cells}) > 1
+        self.layers = kinds.layered
         self.lane = {lane.key: lane for lane in timeline.lanes}
         self.buses = [Bus(sequence, self) for sequence in timeline.sequences]
 
@@ -85,8 +96,9 @@ class Assembly:
 
     @property
     def reference(self) -> float:
-        """The largest norm on any edge shown."""
-        return max((e.mark.norm for e in self.edges if e.mark and e.mark.state == "measured"), default=0.0)
+        """The largest norm, or share, on any edge or tag shown."""
+        marks = [edge.mark for edge in self.edges] + [tag.mark for box in self.boxes for tag in box.tags]
+        return max((found.size for found in marks if found and found.state == "measured"), default=0.0)
 
     def docked(self) -> tuple[DockItem, ...]:
         """The parameters shown, in the order in which they were made."""
@@ -141,7 +153,7 @@ class Assembly:
                 continue
             source, target = lane.nodes[enter], lane.nodes[leave]
             self._pill(index, lane, target, leave)
-            uses = self._crossing(source, enter)
+            uses = [use for use in self._crossing(source, enter) if self._bus(use.user) is None]
             sent, after = self._sent(uses), self._sent(self._crossing(target, leave))
             found = mark(sent, after or 0.0) if sent is not None else None
             if found and found.state == "structural":
@@ -246,7 +258,12 @@ class Assembly:
                 sent = self._sent([Use(member, slot)])
                 if sent is not None:
                     title += f"; contributes {number(sent, 3)} to |dL/d{plain(label)}|"
-                tag = Tag(f"{group.key}@{t} {len(found)}", identity, label, title, operand)
+                leaves = None
+                if self.flow is not None:
+                    leaves = shared(mark(sent, self._adjoint([member]) or 0.0), [Use(member, slot)], self.flow)
+                if leaves is not None and leaves.share is not None:
+                    title += f"; {percent(leaves.share, 3)} of the gradient leaves here"
+                tag = Tag(f"{group.key}@{t} {len(found)}", identity, label, title, operand, leaves, noted(leaves))
                 self.uses[tag.id] = [Use(member, slot)]
                 found.append((rank, plain(label), len(found), tag))
         return [tag for *_, tag in sorted(found, key=lambda item: item[:3])]
@@ -327,7 +344,10 @@ class Assembly:
                 self.boxes.append(Box(fan, column, f"{lane.key}.fan", "junction", (), title, cell=cell))
                 self.fans[node], self.members[fan] = fan, [node]
                 self._edge(source, fan, mark(adjoint, adjoint or 0.0), node, uses)
-                uses = [use for use in uses if not self._same_cell(use.user, node)]
+                # Outside of any cell, what uses the state takes it from the pill.
+                near = (maker, *inside) if maker.cell is not None else (maker,)
+                taken = {member for group in near for member in group.members}
+                uses = [use for use in uses if use.user not in taken]
                 source, adjoint = fan, self._sent(uses)
             self._edge(source, self.pills[node], mark(adjoint, adjoint or 0.0), node, uses)
 
@@ -342,9 +362,6 @@ class Assembly:
         if node is None:
             return None
         return self.pills.get(node) or (f"{owner[node].key}@{t}" if node in owner else None)
-
-    def _same_cell(self, a: Node, b: Node) -> bool:
-        return self.timeline.step.get(a) == self.timeline.step.get(b) and self.timeline.cell(a) == self.timeline.cell(b)
 
     def _inflow(self, group: Group, owner: Mapping[Node, Group], t: int) -> None:
         """Add the edges that end in `group`, each with what it sends back."""
@@ -412,17 +429,8 @@ class Assembly:
     ) -> None:
         called = plain(self._at(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
         title = f"{called}, {shape_text(node.shape)}"
-        if found and found.state == "measured":
-            title += f"; gradient {number(found.norm, 3)} comes back"
-            title += f", gain {number(found.gain, 3)}" if math.isfinite(found.gain) else ""
-        elif found:
-            reason = {
-                "zero": "the gradient that arrives is exactly 0",
-                "structural": "the gradient stops here: a factor is 0",
-                "nonfinite": "the gradient is NaN or infinite",
-                "cut": "the gradient is cut here by stop_gradient",
-            }
-            title += f"; {reason.get(found.state, found.state)}"
+        found = found if self.flow is None else shared(found, uses, self.flow)
+        title += f"; {told(found)}" if found else ""
         if hidden:
             title += f"; over {plural(hidden, 'hidden step')}"
         identity = f"{source} to {target} {len(self.edges)}"

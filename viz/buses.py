@@ -59,11 +59,17 @@ class Bus:
         parts.members[self.at] = [self.sequence.node]
         if before:
             found = self._passing(place)
-            parts._edge(before, self.at, found, self.sequence.node, self._slots(place - 1), hidden)
+            parts._edge(before, self.at, found, self.sequence.node, self._onward(place), hidden)
         if source and place in self.sequence.parts:
             uses = [Use(self.sequence.node, place - self.first)] if self.sequence.stacked else self._behind(place)
             sent = parts._sent(uses)
             parts._edge(source, self.at, mark(sent, sent or 0.0), self.sequence.parts[place], uses)
+
+    def _onward(self, place: int) -> list[Use]:
+        """Return uses of which every path that runs on to `place` takes one: what uses it there comes from before."""
+        if self.sequence.stacked and all(at > place for at in self.uses):
+            return self._slots(place - 1)
+        return self._behind(place)
 
     def _slots(self, place: int) -> list[Use]:
         if not self.sequence.stacked:

@@ -23,7 +23,7 @@ from minigrad import Parameter
 from minigrad import check as checking
 from rnn import commands as training
 
-from . import charts, lessons
+from . import charts, engines, lessons
 from .drawing import figure_of, study
 from .figure import WRITERS, Figure, MissingExtra, UnsupportedFormat, replace
 from .proof import Proof
@@ -62,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Refusal, checking.Misuse, training.Misuse) as refusal:
         _say(f"minigrad: {refusal}", sys.stderr)
         return 2
-    except MissingExtra as missing:
-        _say(f"minigrad: {missing}", sys.stderr)
+    except (MissingExtra, TimeoutError) as unmet:
+        _say(f"minigrad: {unmet}", sys.stderr)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -110,6 +110,8 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
         "  minigrad draw lstm --text hello -o hello.svg\n"
         "  minigrad draw rnn --steps 8 --level op\n"
         "  minigrad draw gru --layers 2 --bidirectional\n"
+        "  minigrad draw lstm --text hello --edges share\n"
+        "  minigrad draw rnn --steps 3 --level op --engine dot\n"
         "  minigrad draw lstm --steps 12 --chart river -o river.pdf\n\n" + _FRESH
     )
     _net_arguments(parser)
@@ -118,6 +120,12 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
         choices=CHARTS,
         help="instead of the net, a chart of the gradient of its recurrent weight: by loss and step (triangle), "
         "as it flows back through the lanes (river), or path by path (ledger)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=("lanes", "dot"),
+        default="lanes",
+        help="what lays the net out: lanes, states straight across equal steps (default), or dot, which is Graphviz",
     )
     parser.add_argument("--theme", choices=THEMES, default="light", help="colours of the figure (default: light)")
     parser.add_argument(
@@ -137,6 +145,7 @@ def _inspect_arguments(parser: argparse.ArgumentParser) -> None:
         "forward and the backward pass, close cells, light up paths of the gradient.\n" + _FRESH
     )
     _net_arguments(parser)
+    parser.set_defaults(engine="lanes")
     parser.add_argument("--theme", choices=THEMES, default="auto", help="colours of the page (default: auto)")
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="where to write the page (default: CELL.html; - for standard output)"
@@ -178,6 +187,13 @@ def _net_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("cell", "op"),
         default="cell",
         help="cell: gates and states, as drawn by hand (default); op: every single operation",
+    )
+    parser.add_argument(
+        "--edges",
+        choices=("magnitude", "share"),
+        default="magnitude",
+        help="what the width of a gradient arrow says: magnitude, the norm of what comes back (default), or share, "
+        "the signed share of the gradient of the recurrent weight that passes",
     )
     parser.add_argument(
         "--seed",
@@ -236,11 +252,16 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
     if text is None:
         count = 4 if options.steps is None else options.steps
         text = ("hello" * (count // 5 + 1))[: count + 1]
-    reading = rnn.read(text, _net(options), options.hidden, rng=options.seed)
-    found = study(reading)
     chart = getattr(options, "chart", None)
+    if chart is not None and (options.edges == "share" or options.engine == "dot"):
+        option = "--edges share" if options.edges == "share" else "--engine dot"
+        raise Refusal(f"{option} is for the net: a {chart} has no edges; leave out one of the two")
+    engines.check(options.engine)
+    reading = rnn.read(text, _net(options), options.hidden, rng=options.seed)
+    found = study(reading, edges=options.edges)
     if chart is None:
-        figure = figure_of(found, options.level, options.theme, len(text) if options.whole else None, sites=False)
+        steps = len(text) if options.whole else None
+        figure = figure_of(found, options.level, options.theme, steps, sites=False, engine=options.engine)
     elif found.proof is None or len(reading.losses) < 2:
         raise Refusal(f"a {chart} shows a gradient through time; give two steps or more, like --steps 4")
     else:

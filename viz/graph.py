@@ -45,9 +45,18 @@ def graph_of(picture: Picture) -> nx.MultiDiGraph:
         )
         graph.nodes[name].update(_place(picture, spot.moved(x0, y0)))
         for tag in box.tags:
-            graph.add_edge(names[tag.parameter], name, kind="use", title=tag.title)
+            share = _gradient(tag.mark).get("share")
+            told = {"note": plain(tag.note)} if share is None else {"note": plain(tag.note), "share": share}
+            graph.add_edge(names[tag.parameter], name, kind="use", title=tag.title, **told)
     for edge in scene.edges:
-        graph.add_edge(names[edge.source], names[edge.target], kind="forward", title=edge.title, **_gradient(edge))
+        graph.add_edge(
+            names[edge.source],
+            names[edge.target],
+            kind="forward",
+            title=edge.title,
+            **_hidden(edge),
+            **_gradient(edge.mark),
+        )
     for nodes in (graph.graph, *graph.nodes.values(), *(data for *_, data in graph.edges(data=True))):
         nodes.update({key: clean(value) for key, value in nodes.items() if isinstance(value, str)})
     return graph
@@ -58,13 +67,16 @@ def _place(picture: Picture, spot: Spot) -> dict[str, float]:
     return {name: round(value, 2) for name, value in places.items()}
 
 
-def _gradient(edge: Edge) -> dict[str, str | float | int]:
-    found: dict[str, str | float | int] = {"hidden": edge.hidden} if edge.hidden else {}
-    if edge.mark:
-        found["state"] = edge.mark.state
-        numbers = {"norm": edge.mark.norm, "gain": edge.mark.gain}
-        found.update({name: value for name, value in numbers.items() if math.isfinite(value)})
-    return found
+def _hidden(edge: Edge) -> dict[str, int]:
+    return {"hidden": edge.hidden} if edge.hidden else {}
+
+
+def _gradient(found: Mark | None) -> dict[str, str | float]:
+    if found is None:
+        return {}
+    numbers = {"norm": found.norm, "gain": found.gain, "share": found.share}
+    known = {name: value for name, value in numbers.items() if value is not None and math.isfinite(value)}
+    return {"state": found.state, **known}
 
 
 def graphml(picture: Picture) -> str:
@@ -96,7 +108,7 @@ def digraph(picture: Picture, theme: str = "light") -> graphviz.Digraph:
     used: dict[str, list[str]] = {}
     for parameter, user, data in graph.edges(data=True):
         if data["kind"] == "use":
-            used.setdefault(user, []).append(graph.nodes[parameter]["label"])
+            used.setdefault(user, []).append(f"{graph.nodes[parameter]['label']} {data.get('note', '')}".strip())
     for name, data in graph.nodes(data=True):
         found.node(name, **_node(data, used.get(name, ()), theme))
     for source, target, data in graph.edges(data=True):
@@ -104,7 +116,7 @@ def digraph(picture: Picture, theme: str = "light") -> graphviz.Digraph:
             found.edge(source, target, tooltip=_quoted(data["title"]))
     for source, target, data in graph.edges(data=True):
         if "state" in data:
-            mark = Mark(data["state"], data.get("norm", math.nan), data.get("gain", math.nan))
+            mark = Mark(data["state"], data.get("norm", math.nan), data.get("gain", math.nan), data.get("share"))
             found.edge(target, source, tooltip=_quoted(data["title"]), **_back(mark, scene.scale, theme))
     return found
 
@@ -130,8 +142,11 @@ def _node(data: dict[str, Any], used: Sequence[str], theme: str) -> dict[str, st
 
 def _back(mark: Mark, scale: Scale, theme: str) -> dict[str, str]:
     """Return how Graphviz draws the gradient arrow of an edge: what is not a number is not scaled."""
-    if mark.state == "measured" and not scale.below(mark.norm):
-        return {"color": resolve(theme, [f"g{mark.bin}", "r"])["stroke"], "penwidth": f"{scale.width(mark.norm):.2f}"}
+    if mark.state == "measured" and not scale.below(mark.size):
+        wide = scale.width(mark.size)
+        found = {"color": resolve(theme, [f"g{mark.bin}", "r"])["stroke"], "penwidth": f"{wide:.2f}"}
+        # Graphviz draws heads in proportion to the line; a broad band would end in one larger than boxes.
+        return found if mark.share is None else {**found, "arrowsize": f"{min(0.6, 1.8 / wide):.2f}"}
     names = {"measured": "below", "nonfinite": "nan", "structural": "hollow", "wrong": "nan"}
     found = {"color": resolve(theme, [names.get(mark.state, mark.state), "r"])["stroke"]}
     if mark.state in ("nonfinite", "wrong"):

@@ -90,6 +90,11 @@ class Kinds:
         rising = node in self.affine
         self.stage[node] = max((self.stage[a] + (rising and a not in self.affine) for a in behind), default=0)
 
+    @property
+    def layered(self) -> bool:
+        """Whether the net has several layers, so that names say which."""
+        return len({cell[1] for cell in self.cells}) > 1
+
     def inside(self, node: Node) -> bool:
         """Tell whether `node` belongs to a cell: a loss made in the cell's own block stands outside."""
         return self.timeline.cell(node) in self.cells and (node in self.making or node not in self.losing)

@@ -128,6 +128,12 @@ def at_step(name: str, t: int) -> Rich:
     return (Run(one_line(name, 8)), Run(str(t + 1), "sub"))
 
 
+def state_name(name: str, layer: object, reverse: bool, *, layers: bool = False) -> Rich:
+    """Return the name of a state in all steps: with its layer above, where there are several, and its direction."""
+    above = ("←" if reverse else "") + (str(layer) if layers and isinstance(layer, int) else "")
+    return (*name_of(name), *((Run(above, "sup"),) if above else ()))
+
+
 def shape_text(shape: tuple[int, ...]) -> str:
     """Return a shape as `32×8`; a scalar is `1`."""
     return "×".join(map(str, shape)) or "1"

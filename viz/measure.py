@@ -6,7 +6,7 @@ One sweep on arrays with the engine's own rules; a figure shows nothing that is 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,10 @@ import minigrad as mg
 from minigrad import Edge, Node, Run
 from minigrad.derivative import pull_edge
 from minigrad.node import Array
+from minigrad.paths import Flow
 
 from .scene import Mark
+from .words import number, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,14 @@ class Sweep:
     output: Node
     adjoints: Mapping[Node, Array]
     sent: Mapping[Edge, Array]
+
+
+def evaluate(outputs: Sequence[Node], flow: Flow | None = None) -> Run | None:
+    """Evaluate `outputs`, inputs with what was fed to `flow`; None if an input has no value."""
+    feed = {} if flow is None else {node: value for node, value in flow.feed.items() if not node.args}
+    if any(node.op.name == "input" and node not in feed for node in mg.walk(outputs)):
+        return None
+    return mg.run(outputs, feed)
 
 
 def backward(output: Node, sources: Iterable[Node], run: Run) -> Sweep:
@@ -86,3 +96,27 @@ def mark(sent: float | None, adjoint: float) -> Mark | None:
     if sent == 0.0:
         return Mark("structural" if adjoint else "zero", 0.0, 0.0)
     return Mark("measured", sent, sent / adjoint if adjoint else math.inf)
+
+
+_REASONS = {
+    "zero": "the gradient that arrives is exactly 0",
+    "structural": "the gradient stops here: a factor is 0",
+    "nonfinite": "the gradient is NaN or infinite",
+    "cut": "the gradient is cut here by stop_gradient",
+}
+
+
+def told(found: Mark) -> str:
+    """Return what the tooltip of an edge says of its gradient.
+
+    >>> told(Mark("measured", 0.5, 2.0)), told(Mark("zero", 0.0, 0.0, 0.0))
+    ('gradient 0.500 comes back, gain 2.00', 'none of the gradient passes')
+    """
+    if found.state == "zero" and found.share is not None:
+        return "none of the gradient passes"
+    if found.state != "measured":
+        return _REASONS.get(found.state, found.state)
+    parts = [] if found.share is None else [f"{percent(found.share, 3)} of the gradient passes"]
+    parts += [f"gradient {number(found.norm, 3)} comes back"] if math.isfinite(found.norm) else []
+    parts += [f"gain {number(found.gain, 3)}"] if math.isfinite(found.gain) else []
+    return ", ".join(parts)

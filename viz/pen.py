@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from .colour import cividis, ink_on
 from .ink import Circle, Group, Item, Rect, Shape, Sheet, area, line
 from .layout.picture import Picture, Sample
-from .layout.routes import Arrow, Path, towards
-from .layout.sizes import ACTIVATION, CHIP, MOST_LOOKS, NOTE, NOTED, OP, TEXT, look_width
+from .layout.routes import Arrow, Path, Point, arrow, towards
+from .layout.sizes import ACTIVATION, CHIP, FIGURES, MOST_LOOKS, NOTE, NOTED, OP, SHARE, TEXT, look_width
 from .layout.spot import Spot
 from .layout.stamp import Placed, Word
-from .scene import Box, Edge, Mark, Scale
+from .scene import Box, Edge, Mark, Scale, Tag
 from .words import Rich, Run, number, plain
 
 BAR = 10.0
@@ -61,7 +61,7 @@ def _body(picture: Picture) -> Iterable[Item]:
     for box, spot in body.boxes:
         yield _box(box, spot)
     for tag, spot in body.chips:
-        yield _item(tag.title, tag.label, spot, tag.id)
+        yield _tag(tag, spot, scale)
     yield from (Group((word,), part=word.part) for word in body.words)
 
 
@@ -76,13 +76,15 @@ def _edge(
         forward = drawn[id(route)] = Shape(style, route.forward.path), area("fh", route.forward.head)
     if edge.mark is None:
         return Group(forward, title=edge.title, offset=at, part=edge.id)
-    gaps = _gaps(edge.mark, placed, scale, lefts) if route.over else ()
-    return Group((*forward, *gaps, _gradient(edge.mark, route.back, scale)), "", edge.title, at, edge.id)
+    gaps = tuple(_gaps(edge.mark, placed, scale, lefts)) if route.over else ()
+    back = _gradient(edge.mark, route.back, scale)
+    items: tuple[Item, ...] = (*forward, *gaps, back) if edge.mark.share is None else (*gaps, back, *forward)
+    return Group(items, "", edge.title, at, edge.id)
 
 
 def _gaps(mark: Mark, placed: Placed, scale: Scale, lefts: Sequence[float]) -> Iterable[Shape]:
     """Return gaps in the lanes that the gradient passes over, so that it is seen to pass and not to join."""
-    wide = (scale.width(mark.norm) if mark.state == "measured" else 5.0) + 4
+    wide = (scale.width(mark.size) if mark.state == "measured" else 5.0) + 4
     for x, y in placed.route.over:
         band = bisect_left(lefts, x + placed.dx) - 1
         ground = "tint" if band % 2 and band >= 0 else "gap"
@@ -91,16 +93,32 @@ def _gaps(mark: Mark, placed: Placed, scale: Scale, lefts: Sequence[float]) -> I
 
 def _gradient(mark: Mark, arrow: Arrow, scale: Scale) -> Group:
     stroke, head = Shape("r", arrow.path), area("rh", arrow.head)
-    if mark.state == "measured" and not scale.below(mark.norm):
-        return Group((Shape("r", arrow.path, width=scale.width(mark.norm)), head), f"g{mark.bin}")
+    if mark.state == "measured" and not scale.below(mark.size):
+        wide = scale.width(mark.size)
+        head = head if mark.share is None else area("rh", _broad(arrow.head, wide))
+        return Group((Shape("r", arrow.path, width=wide), head), f"g{mark.bin}")
     if mark.state == "measured":
-        return Group((stroke, head), "below")
+        return Group((stroke, head if mark.share is None else area("rh", _small(arrow.head))), "below")
     if mark.state == "zero":
         return Group((stroke, _nought(arrow)), "zero")
     if mark.state == "cut":
         return Group((_bar(arrow),), "cut")
     name = "hollow" if mark.state == "structural" else "nan"
     return Group((stroke, Shape("in", arrow.path), head), name)
+
+
+def _broad(head: tuple[Point, Point, Point], wide: float) -> tuple[Point, Point, Point]:
+    """Return the head of an arrow that is `wide`, broad enough to be seen."""
+    tip, (ax, ay), (bx, by) = head
+    broad = max(1.0, (wide + 5) / (math.dist((ax, ay), (bx, by)) or 1.0))
+    mx, my = (ax + bx) / 2, (ay + by) / 2
+    return tip, (mx + (ax - mx) * broad, my + (ay - my) * broad), (mx + (bx - mx) * broad, my + (by - my) * broad)
+
+
+def _small(head: tuple[Point, Point, Point]) -> tuple[Point, Point, Point]:
+    """Return a head for a line that carries next to nothing."""
+    tip, left, right = head
+    return tip, towards(tip, left, 0.6 * math.dist(tip, left)), towards(tip, right, 0.6 * math.dist(tip, right))
 
 
 def _nought(arrow: Arrow) -> Word:
@@ -187,6 +205,19 @@ def _shape(role: str, spot: Spot) -> Item:
     if role == "loss":
         return area("s", ((spot.left, spot.y), (spot.x, spot.top), (spot.right, spot.y), (spot.x, spot.bottom)))
     return Rect("s", spot, 5)
+
+
+def _tag(tag: Tag, spot: Spot, scale: Scale) -> Group:
+    """Return a use of a parameter, with the share that leaves through it."""
+    if not tag.note:
+        return _item(tag.title, tag.label, spot, tag.id)
+    figures = Word(tag.note, spot.right - 3, spot.y + ACTIVATION * 0.35, ACTIVATION, "end")
+    label = Word(tag.label, spot.left + 3, spot.y + CHIP * 0.3, CHIP, "start")
+    items: list[Item] = [_hexagon(Spot(spot.x, spot.y, spot.w + 4, spot.h), 4.0), label, figures]
+    if tag.mark is not None and tag.mark.state == "measured":
+        start = spot.right - FIGURES - 1
+        items.append(_gradient(tag.mark, arrow([(start, spot.y), (start - SHARE + 4, spot.y)]), scale))
+    return Group(tuple(items), "w", tag.title, part=tag.id)
 
 
 def _hexagon(spot: Spot, nose: float) -> Item:

@@ -64,7 +64,7 @@ class Proof:
         )
 
 
-def prove_uses(loss: Node, sweep: Sweep) -> Proof | None:
+def prove_uses(loss: Node, sweep: Sweep, run: Run | None = None) -> Proof | None:
     """Sum what every use of a parameter sends back, that with the most uses, and compare with the whole gradient.
 
     The terms are those of `mg.flow`, the whole is that of the sweep the figure shows. None for a large graph, or where
@@ -78,7 +78,7 @@ def prove_uses(loss: Node, sweep: Sweep) -> Proof | None:
         return None
     weight = max(uses, key=lambda node: (uses[node], -node.id))
     assert isinstance(weight, Parameter)
-    flow = mg.flow(loss, weight)
+    flow = mg.flow(loss, weight, run=run)
     terms = [np.asarray(use.gradient) for use in flow.uses]
     whole = sweep.adjoints[weight]
     difference = float(np.max(np.abs(sum(terms) - whole), initial=0.0))

@@ -31,6 +31,8 @@ Role = Literal[
     "parameter",
 ]
 State = Literal["measured", "zero", "structural", "nonfinite", "cut", "wrong"]
+Measure = Literal["magnitude", "share"]
+"""What the width of a gradient arrow says: the norm of what arrives, or the share of one gradient that passes."""
 
 GAIN_BINS = (0.25, 0.8, 1.25, 4.0)
 """Bounds of the five bins of local gain, |contribution| / |adjoint of the user|."""
@@ -39,18 +41,32 @@ DECADES = 6
 FLOOR = 1e-6
 """Range of the width scale; what lies below it is drawn as a dashed hairline."""
 
+WIDEST, THINNEST = 12.0, 0.5
+"""Widths of the arrows that carry the largest share, and of those too thin to be drawn as wide as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The gradient that runs back along an edge: its norm at the argument, and the local gain."""
+    """The gradient that runs back along an edge: its norm at the argument, and the local gain.
+
+    Where arrows show shares, also the signed share of one gradient that runs over the edge.
+    """
 
     state: State
     norm: float = 0.0
     gain: float = 1.0
+    share: float | None = None
+
+    @property
+    def size(self) -> float:
+        """What the width of the arrow says: the size of the share where there is one, or the norm."""
+        return self.norm if self.share is None else abs(self.share)
 
     @property
     def bin(self) -> int:
-        """Index of the gain bin, 0 (shrinks most) to 4 (grows most)."""
+        """Index of the colour: of the gain, 0 (shrinks most) to 4 (grows most), or of a share's sign, 0 (plus) or 4."""
+        if self.share is not None:
+            return 0 if self.share >= 0 else 4
         return sum(self.gain > bound for bound in GAIN_BINS)
 
 
@@ -75,12 +91,45 @@ class Scale:
         """Tell whether `norm` is too small for the scale."""
         return norm < self.reference * FLOOR
 
+    def ruler(self) -> tuple[float, ...]:
+        """Return three values to show with their widths."""
+        return tuple(self.reference * 10.0**-power for power in (0, 2, 4))
+
+
+@dataclass(frozen=True, slots=True)
+class Linear(Scale):
+    """Linear scale from the size of a share to the width of its arrow: where shares add up, so do widths."""
+
+    def share(self, norm: float) -> float:
+        """Return where a share of size `norm` lies on the scale: 1 at the reference, 0 at nothing."""
+        return norm / self.reference if 0 < norm < math.inf and self.reference else 0.0
+
+    def width(self, norm: float) -> float:
+        """Return the width of the arrow that carries a share of size `norm`."""
+        return WIDEST * self.share(norm)
+
+    def below(self, norm: float) -> bool:
+        """Tell whether the arrow of a share of size `norm` is too thin to be drawn to scale."""
+        return self.width(norm) < THINNEST
+
+    @property
+    def least(self) -> float:
+        """The smallest share that is drawn to scale."""
+        return self.reference * THINNEST / WIDEST
+
+    def ruler(self) -> tuple[float, ...]:
+        """Return three round shares to show with their widths."""
+        power = math.floor(math.log10(self.reference)) if self.reference else 0
+        values = [base * 10.0**place for place in (power, power - 1) for base in (5, 2, 1)]
+        return tuple([value for value in values if value <= self.reference][:3])
+
 
 @dataclass(frozen=True, slots=True)
 class Tag:
     """One use of a parameter, shown where it is used.
 
-    `parameter` is the id of its dock item, `operand` the key of the box it multiplies, if any.
+    `parameter` is the id of its dock item, `operand` the key of the box it multiplies, if any. Where arrows show
+    shares, the mark is the share that leaves through this use, and `note` says it in figures.
     """
 
     id: str
@@ -88,6 +137,8 @@ class Tag:
     label: Rich
     title: str
     operand: str = ""
+    mark: Mark | None = None
+    note: Rich = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +242,9 @@ class Scene(Facts):
     boxes: tuple[Box, ...] = ()
     edges: tuple[Edge, ...] = ()
     dock: tuple[DockItem, ...] = ()
+    shows: Measure = "magnitude"
 
     @property
     def scale(self) -> Scale:
-        """Log scale of the gradient arrows, one for the whole figure."""
-        return Scale(self.reference)
+        """Scale of the gradient arrows, one for the whole figure: linear for shares, or a log scale of norms."""
+        return Linear(self.reference) if self.shows == "share" else Scale(self.reference)

@@ -6,7 +6,7 @@ import dataclasses
 
 from .figure import Figure
 from .formats import picture_of
-from .layout import arrange
+from .layout.picture import Picture, compose
 from .scene import Scene
 from .words import Run, plain
 
@@ -22,7 +22,7 @@ def frames(figure: Figure) -> list[Figure]:
     >>> len(shown), sum(edge.mark is not None for edge in shown[0].scene.edges)
     (5, 0)
     """
-    picture_of(figure, "a series of frames")
+    placed = picture_of(figure, "a series of frames")
     whole = figure.scene
     assert isinstance(whole, Scene)
     column = {box.id: box.column for box in whole.boxes}
@@ -42,19 +42,18 @@ def frames(figure: Figure) -> list[Figure]:
             if not number
             else f"Backward pass, frame {number} of {len(reached)}: the gradient has come back {said}"
         )
-        found.append(_frame(whole, figure.theme, said, {e.id for e in whole.edges if column[e.target] in back}))
+        found.append(_frame(whole, placed, figure.theme, said, {e.id for e in whole.edges if column[e.target] in back}))
     return found
 
 
-def _frame(whole: Scene, theme: str, said: str, shown: set[str]) -> Figure:
+def _frame(whole: Scene, placed: Picture, theme: str, said: str, shown: set[str]) -> Figure:
     """Return the figure with the gradient on the edges `shown` alone, where the whole figure has it."""
-    marked = dataclasses.replace(whole, subtitle=(Run(said),))
     edges = {edge.id: edge if edge.id in shown else dataclasses.replace(edge, mark=None) for edge in whole.edges}
-    scene = dataclasses.replace(marked, edges=tuple(edges.values()))
-    picture = arrange(marked)
-    wires = [(edges[edge.id], route) for edge, route in picture.body.wires]
+    scene = dataclasses.replace(whole, subtitle=(Run(said),), edges=tuple(edges.values()))
+    picture = compose(dataclasses.replace(placed.scene, subtitle=(Run(said),)), placed.body)
+    wires = [(edges[edge.id], route) for edge, route in placed.body.wires]
     return Figure(
         scene,
         theme,
-        picture=dataclasses.replace(picture, scene=scene, body=dataclasses.replace(picture.body, wires=wires)),
+        picture=dataclasses.replace(picture, scene=scene, body=dataclasses.replace(placed.body, wires=wires)),
     )

@@ -146,6 +146,15 @@ def number(value: float, digits: int = 2) -> str:
     return f"{mantissa}e{power}"
 
 
+def percent(share: float, digits: int = 2) -> str:
+    """Return a share as a percentage.
+
+    >>> percent(0.9712), percent(-0.00034), percent(0.0)
+    ('97 %', '-0.034 %', '0 %')
+    """
+    return f"{number(100 * share, digits)} %"
+
+
 def plural(count: int, noun: str) -> str:
     """Return the count with its noun.
 

@@ -85,6 +85,7 @@ class Flow:
         sources: the nodes it is differentiated in.
         paths: the part of the graph that lies on a path from a source to y.
         seed: the cotangent of y.
+        feed: the values that inputs, and whatever else was fed, were given.
     """
 
     def __init__(
@@ -100,12 +101,12 @@ class Flow:
         self.paths = Paths(y, source, "flow", fed=feed or ())
         self.sources = self.paths.sources
         self.seed = np.ones((), y.dtype) if seed is None else fit(y, seed)
-        self._feed = dict(feed or {})
+        self.feed = dict(feed or {})
         self._run = run
         self._partials: dict[Edge, Any] = {}
         self._single = isinstance(source, Node)
         # The numbers are those of now; without all inputs the questions that need no numbers can still be asked.
-        if run is not None or all(node in self._feed for node in walk(y) if node.op is input_op):
+        if run is not None or all(node in self.feed for node in walk(y) if node.op is input_op):
             _ = self._values
 
     @cached_property
@@ -254,7 +255,7 @@ class Flow:
 
     @cached_property
     def _values(self) -> dict[Node, Array]:
-        return values_of(self.y, self._feed, self._run, "flow")
+        return values_of(self.y, self.feed, self._run, "flow")
 
     @cached_property
     def _recorded(self) -> tuple[dict[Node, Array], dict[Edge, Array]]:

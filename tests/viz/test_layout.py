@@ -58,6 +58,8 @@ OTHERS = [
         "stacked": lambda: last_state_loss(2, 3),
         "last state": lambda: last_state_loss(1),
         "forward": lambda: rnn.unroll(rnn.LSTM(3, 4, rng=0), sequence()),
+        "shares": lambda: rnn.read("hello", rnn.LSTM),
+        "shares each way": lambda: rnn.read("hel", partial(rnn.GRU, bidirectional=True)),
     }.items()
 ]
 
@@ -72,7 +74,7 @@ def drawn(case: tuple[str, str, str]) -> Picture:
         subject = next(make for other, make, at in [*OTHERS, *TIMELESS] if (other, at) == (text, level))()
     else:
         subject = rnn.read(text, CELLS[name])
-    return viz.draw(subject, level=level).picture
+    return viz.draw(subject, level=level, edges="share" if text.startswith("shares") else "magnitude").picture
 
 
 @pytest.fixture(params=[*CASES, *(("other", name, level) for name, _, level in [*OTHERS, *TIMELESS])], ids="-".join)

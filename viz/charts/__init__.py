@@ -100,9 +100,9 @@ def compare(
 ) -> Figure:
     """Show figures of one kind side by side on one scale: RNN | LSTM | GRU, or before | after training.
 
-    `figures` are given with their names, or as a list, and are then numbered. They stand in so many `columns`, by
-    default as many as fill a slide best. Raises ValueError for fewer than two figures, figures of different kinds, or
-    a number of columns that they cannot fill.
+    `figures` are given with their names, or as a list, and are then numbered. Graphs stand in lanes, whatever engine
+    laid the figures out. They stand in so many `columns`, by default as many as fill a slide best. Raises ValueError
+    for fewer than two figures, figures of different kinds, or a number of columns that they cannot fill.
 
     >>> import rnn, viz
     >>> viz.compare({cell.__name__: viz.draw(rnn.read("hello", cell)) for cell in (rnn.RNN, rnn.LSTM)})

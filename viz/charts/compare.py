@@ -78,7 +78,7 @@ def scene(scenes: Mapping[str, Scene | Chart], columns: int | None = None) -> Co
     """Return `scenes` on one scale; raises ValueError if they are not of one kind, or fewer than two."""
     if columns is not None and not 1 <= columns <= len(scenes):
         raise ValueError(f"compare: expects 1 to {len(scenes)} columns for as many figures, got {columns}")
-    kinds = {"lanes" if isinstance(part, Scene) else part.kind for part in scenes.values()}
+    kinds = {_kind(part) for part in scenes.values()}
     if len(scenes) < 2 or len(kinds) > 1 or kinds & {"comparison"}:
         got = " and ".join(sorted(kinds)) or "none"
         raise ValueError(f"compare: expects two or more figures of one kind, got {len(scenes)} ({got})")
@@ -86,6 +86,13 @@ def scene(scenes: Mapping[str, Scene | Chart], columns: int | None = None) -> Co
     names = tuple(scenes)
     title = (Run(one_line("Compared on one scale: " + " | ".join(names), 120)),)
     return Comparison(title, (), (), (), names, tuple(parts), columns or 0)
+
+
+def _kind(part: Scene | Chart) -> str:
+    """Return what a figure must share with another to be compared: what it is, and what its arrows show."""
+    if not isinstance(part, Scene):
+        return part.kind
+    return "lanes" if part.shows == "magnitude" else "lanes of shares"
 
 
 def _shared(parts: list[Any]) -> list[Any]:

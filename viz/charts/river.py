@@ -13,8 +13,8 @@ from minigrad.paths import Flow
 
 from ..chart import WIDTH, Chart
 from ..ink import Sheet
-from ..labels import name_of, weight_name
-from ..measure import norm
+from ..labels import name_of
+from ..shares import begun, defined, label_of, passed
 from ..timeline import Timeline
 from ..words import Rich, Run, number, one_line, plural
 
@@ -105,7 +105,7 @@ def scene(flow: Flow) -> River:
     bands = tuple(Band(*key, share) for key, share in sorted(sums.items()) if min(key[:2]) >= 0)
     lanes = _lanes(timeline, bands)
     direct = sums.get((SOURCE, LOSS, ""), 0.0)
-    label = weight_name(flow.sources[0], flow.y) if len(flow.sources) == 1 else (Run("all sources"),)
+    label = label_of(flow)
     sides = [abs(value) for stage in stages for value in (stage.loss, stage.use) if math.isfinite(value)]
     across = [abs(band.share) for band in bands if math.isfinite(band.share)]
     return River(
@@ -180,24 +180,11 @@ def _kind(name: str) -> str:
 
 
 def _sentence(flow: Flow, label: Rich, stages: tuple[Stage, ...], bands: tuple[Band, ...], lanes: Any) -> Rich:
-    gradients = flow.gradient if isinstance(flow.gradient, list) else [flow.gradient]
-    total = norm(*gradients)
-    words = [Run("|∂L/∂"), *label, Run(f"| = {number(total)}. ")]
-    if not 0 < total < math.inf:
-        return (*words, Run("Shares of it are not defined, so nothing flows."))
-    across = sum(band.share for band in bands)
-    carried = {lane.key: sum(band.share for band in bands if band.lane == lane.key) for lane in lanes}
-    if len(lanes) > 1 and across > 0 and min(carried.values()) >= 0:
-        words.append(Run("Of what passes from step to step, "))
-        for place, lane in enumerate(lanes):
-            words.append(Run(f"{', ' if place else ''}{number(100 * carried[lane.key] / across)} % on "))
-            words += lane.label
-        words.append(Run(". "))
-    if across > 0 and stages[-1].last - stages[0].first + 1 == len(stages):
-        words.append(Run(f"Weighted by share, a path runs over {number(across)} steps."))
-    if across < 0:
-        words.append(Run("What passes from step to step works against the rest: its shares sum to less than 0."))
-    return tuple(words)
+    words = begun(flow, label)
+    if not defined(flow):
+        return words
+    carried = [(lane.label, math.fsum(band.share for band in bands if band.lane == lane.key)) for lane in lanes]
+    return (*words, *passed(carried, every_step=stages[-1].last - stages[0].first + 1 == len(stages)))
 
 
 def _proof(stages: tuple[Stage, ...], bands: tuple[Band, ...], direct: float) -> Rich:

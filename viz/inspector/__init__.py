@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import minigrad as mg
-from minigrad import GradientError
 from minigrad.paths import Flow
 
 from ..drawing import WHOLE, Level, Study, Subject, figure_of, study
 from ..figure import Figure
-from ..scene import Scene
+from ..scene import Measure, Scene
+from ..shares import default_flow
 from ..svg import render
 from ..words import plain
 from . import document, light, views
@@ -26,6 +25,7 @@ def inspect(
     subject: Subject,
     *,
     flow: Flow | None = None,
+    edges: Measure = "magnitude",
     level: Level = "cell",
     theme: str = "auto",
     steps: int | None = None,
@@ -33,8 +33,9 @@ def inspect(
     """Return a figure whose `html` is the inspector of `subject`: one file that works without a network.
 
     `subject` is what `viz.draw` takes. `flow` says which gradient can be lit up path by path; by default it is that
-    of the loss in the recurrent weight. `level` is the one shown first, `steps` how many steps are shown at most.
-    Raises ValueError for a level or theme that does not exist.
+    of the loss in the recurrent weight. `edges` says what the arrows of the drawings show, as in `viz.draw`. `level`
+    is the one shown first, `steps` how many steps are shown at most.
+    Raises ValueError for a level, theme or measure that does not exist, and for shares of a subject without a loss.
 
     >>> import rnn, viz
     >>> figure = viz.inspect(rnn.read("hello", rnn.LSTM))
@@ -43,13 +44,10 @@ def inspect(
     """
     if level not in ("cell", "op"):
         raise ValueError(f'level must be "cell" or "op", got {level!r}')
-    found = study(subject)
+    found = study(subject, flow, edges)
     if found.loss is None and flow is not None:
-        found = study(flow.y)
-    figure = figure_of(found, level, theme, steps)
-    assert figure.behind is not None
-    figure.behind.flow = flow
-    return figure
+        found = study(flow.y, flow, edges)
+    return figure_of(found, level, theme, steps, flow=flow)
 
 
 def page(figure: Figure) -> str:
@@ -102,13 +100,5 @@ def _views(figure: Figure) -> list[views.View]:
 
 def _flow(found: Study) -> Flow | None:
     """Return the flow from the recurrent weight, or the first parameter that the loss depends on."""
-    if found.loss is None or found.sweep is None:
-        return None
-    sources = [] if found.proof is None else [found.proof.weight]
-    sources += [node for node in found.timeline.nodes if isinstance(node, mg.Parameter) and node.dtype.kind == "f"]
-    for source in sources:
-        try:
-            return mg.flow(found.loss, source, run=found.run)
-        except GradientError:
-            continue
-    return None
+    weight = None if found.proof is None else found.proof.weight
+    return default_flow(None if found.sweep is None else found.loss, weight, found.timeline.nodes, found.run)

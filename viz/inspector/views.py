@@ -19,6 +19,7 @@ from ..figure import Figure
 from ..layout.spot import Spot
 from ..measure import mark, norm
 from ..scene import Edge, Mark, Scale, Scene, Tag
+from ..shares import shared
 from ..svg import render
 from ..words import one_line, plain
 from .facts import digits
@@ -200,8 +201,8 @@ def _flow(uses: Sequence[Use], shares: Mapping[Use, float], found: Mark | None, 
     if found is not None:
         told = {"state": found.state, "norm": digits(found.norm), "gain": digits(found.gain)}
     if found is not None and found.state == "measured":
-        told["width"] = round(scale.width(found.norm), 1)
-        told["style"] = "below" if scale.below(found.norm) else f"g{found.bin}"
+        told["width"] = round(scale.width(found.size), 1)
+        told["style"] = "below" if scale.below(found.size) else f"g{found.bin}"
     on_path = [shares[use] for use in uses if use in shares]
     if on_path:
         told["share"] = digits(sum(on_path))
@@ -281,4 +282,5 @@ def _summed(uses: Sequence[Use], study: Study) -> Mark | None:
     if not sums:
         return None
     adjoints = [study.sweep.adjoints[use.user] for use in uses if use.user in study.sweep.adjoints]
-    return mark(norm(*sums.values()), norm(*adjoints))
+    found = mark(norm(*sums.values()), norm(*adjoints))
+    return found if study.shared is None else shared(found, uses, study.shared)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..scene import DECADES, DockItem, Scene, Tag
-from ..words import Rich, Run, number, rich, width, wrap
+from ..scene import DECADES, DockItem, Linear, Scene, Tag
+from ..words import Rich, Run, number, percent, rich, width, wrap
 from .sizes import ACTIVATION, CHIP_HEIGHT, NOTE, TEXT, chip_width
 from .spot import Spot
 from .stamp import Body, Word
@@ -13,6 +13,7 @@ from .stamp import Body, Word
 NARROWEST = 960.0
 EDGE = 26.0
 GAINS = ("≤ ¼", "¼ – 0.8", "0.8 – 1.25", "1.25 – 4", "> 4")
+SIGNS = {0: "adds to the gradient", 4: "cancels part of it"}
 
 GLYPHS = {
     "input": "input",
@@ -155,17 +156,17 @@ def _legend(picture: Picture, y: float) -> float:
 
 
 def _rows(scene: Scene, size: float) -> list[list[_Item]]:
-    """Return the legend's rows: the gradient's scale, its gains, its special states, the glyphs."""
-    marks = [edge.mark for edge in scene.edges if edge.mark]
+    """Return the legend's rows: the gradient's scale, its colours, its special states, the glyphs."""
     rows = []
-    if scene.reference and marks:
-        scale = scene.scale
-        values = [scene.reference * 10.0**-power for power in (0, 2, 4)]
-        ruler = [_Item("ruler", (Run(number(value)),), 2.6 * size, scale.width(value)) for value in values]
-        gains = [_Item("gain", (Run(text),), 1.8 * size, float(bin)) for bin, text in enumerate(GAINS)]
+    if scene.reference and any(edge.mark for edge in scene.edges):
+        share, scale = scene.shows == "share", scene.scale
+        said = percent if share else number
+        ruler = [_Item("ruler", (Run(said(value)),), 2.6 * size, scale.width(value)) for value in scale.ruler()]
+        colours = SIGNS if share else dict(enumerate(GAINS))
+        swatches = [_Item("gain", (Run(text),), 1.8 * size, float(bin)) for bin, text in colours.items()]
         rows += [
             [_Item("", scene.norm, 0), *ruler],
-            [_Item("", rich("gain of one edge:"), 0), *gains],
+            [_Item("", rich("sign of the share:" if share else "gain of one edge:"), 0), *swatches],
         ]
     rows.append(_specials(scene, size) + _glyphs(scene, size))
     return [row for row in rows if row]
@@ -175,10 +176,12 @@ def _specials(scene: Scene, size: float) -> list[_Item]:
     found = {edge.mark.state for edge in scene.edges if edge.mark}
     measured = [edge.mark for edge in scene.edges if edge.mark and edge.mark.state == "measured"]
     kinds = {state for state in found if state != "measured"}
-    below = any(scene.scale.below(mark.norm) for mark in measured)
+    scale = scene.scale
+    below = any(scale.below(mark.size) for mark in measured)
+    words = STATES | ({"below": f"below {percent(scale.least)}"} if isinstance(scale, Linear) else {})
     return [
         _Item(kind, (Run(text),), 2.2 * size)
-        for kind, text in STATES.items()
+        for kind, text in words.items()
         if kind in kinds or (kind == "below" and below)
     ]
 
@@ -188,7 +191,7 @@ def _glyphs(scene: Scene, size: float) -> list[_Item]:
     glyphs = GLYPHS | ({"parameter": "parameter"} if "parameter" in roles else {})
     roles_shown = {*roles, "parameter"} if scene.dock else set(roles)
     items = [_Item("forward", (Run("forward"),), 2.2 * size)]
-    if any(edge.mark for edge in scene.edges):
+    if scene.shows == "magnitude" and any(edge.mark for edge in scene.edges):
         items.append(_Item("gain", (Run("gradient"),), 2.2 * size, 2.0))
     wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "affine": 1.6, "op": 1.6}
     items += [

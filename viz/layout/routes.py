@@ -12,6 +12,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .spot import Spot
+
 Point = tuple[float, float]
 
 CORNER = 7.0
@@ -181,6 +183,17 @@ def curve_arrow(curve: Sequence[Point], size: float = HEAD) -> Arrow:
     base = bezier(curve, stop)
     front = _split(curve, min(1.0, stop + 0.02))
     return Arrow(Path(front[0], (tuple(front[1:]),)), _head(tip, base, size))
+
+
+def outside(curve: Sequence[Point], spot: Spot, clear: float) -> list[Point]:
+    """Return a cubic curve up to where it comes closer than `clear` to `spot`; of a short one, its first third."""
+    stop = 1.0
+    while stop > 0.34:
+        x, y = bezier(curve, stop)
+        if abs(x - spot.x) > spot.w / 2 + clear or abs(y - spot.y) > spot.h / 2 + clear:
+            break
+        stop -= 0.02
+    return _split(curve, stop)
 
 
 def _split(curve: Sequence[Point], at: float) -> list[Point]:

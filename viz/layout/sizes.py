@@ -29,9 +29,15 @@ BESIDE = 5.0
 """Distance of a gradient arrow's middle from the forward edge it belongs to."""
 
 
+SHARE = 22.0
+"""Length of the arrow in a tag that says what leaves through it."""
+FIGURES = width("−99 %", ACTIVATION) + 4
+"""Room for the figures of any usual share, the same in every tag, so that steps stay congruent."""
+
+
 def chip_width(tag: Tag) -> float:
     """Return the width of a parameter tag."""
-    return max(26.0, width(tag.label, CHIP) + 6)
+    return max(26.0, width(tag.label, CHIP) + 6) + (SHARE + FIGURES if tag.note else 0.0)
 
 
 def look_width(count: int) -> float:
@@ -84,6 +90,18 @@ def chip_row(box: Box, spot: Spot) -> list[Spot]:
         row.append(Spot(left + wide / 2, y, wide, CHIP_HEIGHT))
         left += wide
     return row
+
+
+def op_row(box: Box, spot: Spot) -> tuple[list[Spot], float]:
+    """Return where the tags of an operation stand, beside its label, and where the label starts."""
+    room, chips = width(box.label, OP), []
+    start = spot.right - 6 - room if box.kind == "postfix" else spot.left + 6
+    left = spot.left + 6 if box.kind == "postfix" else start + room + 5
+    for tag in box.tags:
+        wide = chip_width(tag)
+        chips.append(Spot(left + wide / 2, spot.y, wide, CHIP_HEIGHT))
+        left += wide + 5
+    return chips, start
 
 
 def chip_block(box: Box, spot: Spot) -> list[Spot]:

@@ -15,7 +15,7 @@ from ..scene import Scene
 from ..words import width
 from .layered import BEND, Layers, layers, positions
 from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
-from .sizes import BESIDE, CHIP_HEIGHT, OP, PILL_HEIGHT, TEXT, box_size, chip_row, chip_width
+from .sizes import BESIDE, OP, PILL_HEIGHT, TEXT, box_size, chip_row, op_row
 from .spot import Spot
 from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, press
 
@@ -28,6 +28,8 @@ PITCH = 22.0
 NOSE = 17.0
 NEAREST = 26.0
 STEEP = 0.34
+BROAD, STEEPER = 32.0, 0.6
+"""Distance of rows, and slope of links, where arrows show shares: a broad band needs a gentle bend."""
 SPREAD = 13.0
 FARTHEST = 64.0
 LAID = ("step", "end")
@@ -52,6 +54,7 @@ class Grid:
             if local.column.kind in LAID and signature not in self.steps:
                 self._lay(local, signature)
         self.rows = max((len(found.rows) for found in self.steps.values()), default=1)
+        self.nearest, self.steep = (BROAD, STEEPER) if scene.shows == "share" else (NEAREST, STEEP)
         self._heights(columns)
 
     def _lay(self, local: Local, signature: object) -> None:
@@ -71,13 +74,13 @@ class Grid:
 
     def _heights(self, columns: Sequence[Local]) -> None:
         """Give every row its height, with room for the flattest link below it."""
-        reach = [NEAREST] * (self.rows + 1)
+        reach = [self.nearest] * (self.rows + 1)
         for signature, found in self.steps.items():
             x = self.x[signature]
             for low, highs in found.above.items():
                 far = max((abs(x[low] - x[high]) for high in highs), default=0.0)
                 level = found.row[low]
-                reach[level] = max(reach[level], min(FARTHEST, far * STEEP))
+                reach[level] = max(reach[level], min(FARTHEST, far * self.steep))
         self.high = [30.0] * self.rows
         for local in columns:
             laid = self.steps.get(local.signature())
@@ -228,19 +231,11 @@ class _Step:
         return self.grid.lane_y(self.local.boxes[state].lane) - self.out.spots[source].y
 
     def _chips(self, key: str) -> list[Spot]:
-        spot, chips = self.out.spots[key], []
-        box = self.local.boxes[key]
+        box, spot = self.local.boxes[key], self.out.spots[key]
         if box.role != "op":
             return chip_row(box, spot)
-        room = width(box.label, OP)
-        left, right = spot.left + 6, spot.right - 6
-        text = right - room if box.kind == "postfix" else left
-        left += 0 if box.kind == "postfix" else room + 5
-        for tag in box.tags:
-            wide = chip_width(tag)
-            chips.append(Spot(left + wide / 2, spot.y, wide, CHIP_HEIGHT))
-            left += wide + 5
-        self.out.words.setdefault(key, []).append(Word(box.label, text, spot.y + 5, OP, "start", "label"))
+        chips, start = op_row(box, spot)
+        self.out.words.setdefault(key, []).append(Word(box.label, start, spot.y + 5, OP, "start", "label"))
         return chips
 
     def _ports(self) -> dict[tuple[str, str, int], tuple[float, float]]:

@@ -186,7 +186,7 @@ function go(box) {
 function edgeDetails(place) {
   const { from, to, norm, gain, share, state: kind } = view().edges[place];
   const words = {
-    measured: "", zero: "The gradient that arrives is exactly 0.", structural: "The gradient stops here: a factor is 0.",
+    measured: "", zero: norm ? "None of the gradient passes." : "The gradient that arrives is exactly 0.", structural: "The gradient stops here: a factor is 0.",
     nonfinite: "The gradient is NaN or infinite.", cut: "The gradient is cut here.",
   };
   const end = (box) => element("button", { type: "button", class: "link", onclick: () => go(box) }, `${view().boxes[box].label} ${view().boxes[box].t}`.trim());
