@@ -357,7 +357,7 @@ def _subtitle(found: Study, level: Level) -> Rich:
         under = "its value, after ∂ the derivative of the result by it; of arrays the shape"
         detail = f"Every operation is a box, below its name {under if found.sweep else 'its value or its shape'}. "
     if found.shared is not None:
-        summed = (words.Run(" "), *_loss_sum(len(found.losses))) if len(found.losses) > 1 else ()
+        summed = (words.Run(" "), *_loss_sum(found)) if len(found.losses) > 1 else ()
         return (words.Run(detail), *shares.subtitle(found.shared, found.timeline.timed), *summed)
     if not found.sweep:
         return (words.Run(detail + ("Edges run forward in time." if found.timeline.timed else "Edges run forward.")),)
