@@ -16,7 +16,7 @@ from . import words
 from .groups import Group, Grouping, Kinds, cells, ops
 from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm
-from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
+from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Scene, Tag
 from .timeline import CellKey, LaneNodes, cell_name, cell_of
 from .words import Rich, number, one_line, plain, plural, rich
 
@@ -67,6 +67,10 @@ class Assembly:
             self._states("initial", shown[-1] + 1, reverse=True)
         if self.timeline.end is not None and shown:
             self._step(self.timeline.end, "end")
+
+    def finish(self, scene: Scene) -> Scene:
+        """Return `scene`, made of these parts, with the words of the view that it shows."""
+        return scene
 
     @property
     def reference(self) -> float:
@@ -296,8 +300,7 @@ class Assembly:
                 if source is not None:
                     place = slot if self.level == "op" else 0
                     uses.setdefault((source, place), []).append(Use(member, slot))
-        leaving = [m for m in group.members if any(u.user not in members for u in self.timeline.users[m])]
-        adjoint = self._adjoint(leaving or group.members[-1:])
+        adjoint = self._adjoint(self._leaving(group.members))
         for (source, _), found in uses.items():
             sent = self._sent(found)
             cut = self.sweep is not None and all(use.user.op.name == "stop_gradient" for use in found)
@@ -322,6 +325,12 @@ class Assembly:
         if arg in self.timeline.step and arg.args and arg not in self.kinds.weight:
             self.undrawn += 1
         return None
+
+    def _leaving(self, members: Sequence[Node]) -> list[Node]:
+        """Return the nodes of a box that others use, or its last."""
+        inside = set(members)
+        found = [m for m in members if any(use.user not in inside for use in self.timeline.users[m])]
+        return found or list(members[-1:])
 
     def _adjoint(self, nodes: Iterable[Node]) -> float | None:
         if self.sweep is None:

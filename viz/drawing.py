@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import minigrad as mg
 from minigrad import Edge, Node, Run
@@ -19,14 +19,17 @@ from .figure import Figure
 from .groups import Kinds
 from .labels import character
 from .measure import Sweep, backward, norm
+from .opened import Opened
 from .proof import Proof, prove
+from .rolled import Rolled
 from .scene import Scene
 from .timeline import Timeline
 from .words import Rich, number, plural, rich
 
-Level = Literal["cell", "op"]
+Level = Literal["cell", "op", "rolled", "open"]
 Subject = Node | Sequence[Node] | Unrolled | Reading
 
+LEVELS: tuple[Level, ...] = get_args(Level)
 WHOLE = {"cell": 8, "op": 5}
 """How many steps fit on a slide with text one can read; longer sequences show head and tail."""
 ENDS = {"cell": 3, "op": 2}
@@ -68,21 +71,32 @@ class Behind:
     flow: Flow | None = None
 
 
-def draw(subject: Subject, *, level: Level = "cell", theme: str = "light", steps: int | None = None) -> Figure:
+def draw(
+    subject: Subject,
+    *,
+    level: Level = "cell",
+    theme: str = "light",
+    steps: int | None = None,
+    step: int | None = None,
+) -> Figure:
     """Draw `subject` unrolled in time, with its gradient if it has a loss.
 
     `subject` is a scalar node (its gradient is drawn), a list of nodes, an `rnn.Unrolled` (no loss,
-    so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand, or
-    `"op"`, every operation. Long sequences show their first and last steps; `steps` says how many
-    steps to show at most. Raises ValueError for a level or theme that does not exist.
+    so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand; `"op"`,
+    every operation; `"rolled"`, one cell whose states loop back to it, for all steps; or `"open"`,
+    every operation of one step, the others closed, and its equations with the numbers of this run.
+    Long sequences show their first and last steps; `steps` says how many steps to show at most.
+    `step` says which one is open, counted from 0 as in the scope label `t`; without it the middle one.
+    Raises ValueError for a level, theme or step that does not exist, and where a rolled or open view is
+    asked of a graph without steps.
 
     >>> import rnn, viz
     >>> viz.draw(rnn.read("hello", rnn.LSTM))
     <Figure cell: 5 columns, 66 boxes, 80 edges>
     """
-    if level not in WHOLE:
-        raise ValueError(f'level must be "cell" or "op", got {level!r}')
-    return figure_of(study(subject), level, theme, steps)
+    if level not in LEVELS:
+        raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
+    return figure_of(study(subject), level, theme, steps, step=step)
 
 
 def study(subject: Subject) -> Study:
@@ -185,20 +199,49 @@ def scene_of(found: Study, level: Level, steps: int | None = None, *, sites: boo
 
 
 def figure_of(
-    found: Study, level: Level, theme: str = "light", steps: int | None = None, *, sites: bool = True
+    found: Study,
+    level: Level,
+    theme: str = "light",
+    steps: int | None = None,
+    *,
+    sites: bool = True,
+    step: int | None = None,
 ) -> Figure:
     """Return the figure of `found` at `level`, which knows the nodes behind its boxes and edges."""
-    scene, parts = _assembled(found, level, steps, sites)
+    scene, parts = _assembled(found, level, steps, sites, step)
     return Figure(scene, theme, Behind(found, parts.members, parts.uses, sites))
 
 
-def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tuple[Scene, Assembly]:
+def _making(found: Study, level: Level, step: int | None) -> tuple[type[Assembly], Level, list[int]]:
+    """Return what assembles a rolled or an open view, from boxes of which level, and the steps it shows."""
+    times = found.timeline.times
+    if not found.timeline.timed:
+        raise ValueError(
+            f'level "{level}" needs a graph made in steps (with mg.scope(t=0), mg.scope(t=1) ...); '
+            'this one has none: draw it at level "op"'
+        )
+    if level == "rolled":
+        return Rolled, "cell", list(times)
+    chosen = times[len(times) // 2] if step is None else step
+    if chosen not in times:
+        last = plural(len(times), "step")
+        raise ValueError(f"step must be one of the {last} of this graph, {times[0]} to {times[-1]}, got {chosen}")
+    return Opened, "op", [chosen]
+
+
+def _assembled(
+    found: Study, level: Level, steps: int | None, sites: bool, step: int | None = None
+) -> tuple[Scene, Assembly]:
     timeline = found.timeline
     times = timeline.times
-    level = level if timeline.timed else "op"
-    shown = _shown(times, level, steps)
+    making: type[Assembly] = Assembly
+    if level in WHOLE:
+        level = level if timeline.timed else "op"
+        shown = _shown(times, level, steps)
+    else:
+        making, level, shown = _making(found, level, step)
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
-    parts = Assembly(found.kinds, level, found.run, found.sweep, names)
+    parts = making(found.kinds, level, found.run, found.sweep, names)
     parts.build(shown)
     count = len(times) if timeline.timed else 0
     scene = Scene(
@@ -218,7 +261,7 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
         tuple(parts.edges),
         parts.docked(),
     )
-    return scene, parts
+    return parts.finish(scene), parts
 
 
 def _shown(times: Sequence[int], level: Level, steps: int | None) -> list[int]:

@@ -26,7 +26,7 @@ _KINDS = {
     "c": "c",
     "L": "loss",
 }
-_ROLES = {"input": "x", "output": "y", "affine": "y", "loss": "loss"}
+_ROLES = {"input": "x", "output": "y", "affine": "y", "loss": "loss", "delay": "late", "closed": "shut"}
 
 
 def ink(picture: Picture) -> Sheet:
@@ -124,7 +124,7 @@ def _box(box: Box, spot: Spot) -> Group:
             Word(box.note, spot.x, spot.y + 15, ACTIVATION),
         )
     elif not box.tags and box.role != "junction":
-        size = {"function": NOTE, "op": OP}.get(box.role, TEXT)
+        size = {"function": NOTE, "delay": NOTE, "op": OP}.get(box.role, TEXT)
         label = (Word(box.label, spot.x, spot.y + size * 0.35, size),)
     return Group((_shape(box.role, spot), *label), name, box.title, part=box.id)
 
@@ -140,7 +140,10 @@ def _shape(role: str, spot: Spot) -> Item:
         return Rect("s", spot, spot.h / 2)
     if role == "loss":
         return area("s", ((spot.left, spot.y), (spot.x, spot.top), (spot.right, spot.y), (spot.x, spot.bottom)))
-    return Rect("s", spot, 5)
+    if role == "closed":
+        inner = Spot(spot.x, spot.y, spot.w - 7, spot.h - 7)
+        return Group((Rect("s", spot, 9), Rect("s", inner, 6)))
+    return Rect("s", spot, 2 if role == "delay" else 5)
 
 
 def _item(title: str, label: Rich, spot: Spot, part: str = "") -> Group:
@@ -181,6 +184,6 @@ def _sample(sample: Sample) -> Item:
         return _gradient(Mark(sample.kind), back, Scale(1.0))  # type: ignore[arg-type]
     if sample.kind == "parameter":
         return _item("", (), spot)
-    name = {"state": "h", "input": "x", "output": "y", "loss": "loss"}.get(sample.kind, "p")
+    name = "h" if sample.kind == "state" else style_of(sample.kind, "")
     around = Spot(spot.x, spot.y, spot.h, spot.h) if sample.kind in ("input", "pointwise") else spot
     return Group((_shape(sample.kind, around),), name)

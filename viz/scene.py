@@ -26,6 +26,8 @@ Role = Literal[
     "loss",
     "constant",
     "op",
+    "delay",
+    "closed",
 ]
 State = Literal["measured", "zero", "structural", "nonfinite", "cut", "wrong"]
 
@@ -122,10 +124,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A time column: the initial states, a step, a gap that stands for hidden steps, or what follows the last."""
+    """A time column: the initial states, a step, a gap that stands for hidden steps, steps drawn as one closed box,
+    or what follows the last."""
 
     index: int
-    kind: Literal["initial", "step", "gap", "end"]
+    kind: Literal["initial", "step", "gap", "closed", "end"]
     header: Rich
     hidden: int = 0
 
@@ -163,7 +166,7 @@ class DockItem:
 class Scene(Facts):
     """Everything one figure shows. Words are complete sentences, numbers in them are computed."""
 
-    level: Literal["cell", "op"]
+    level: Literal["cell", "op", "rolled", "open"]
     title: Rich
     subtitle: Rich
     sentence: Rich

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..scene import Scene
 from ..words import Run, plural
-from . import cells, steps
+from . import cells, loops, steps
 from .picture import Picture, compose
 
 __all__ = ["Picture", "arrange"]
@@ -14,6 +14,8 @@ __all__ = ["Picture", "arrange"]
 
 def arrange(scene: Scene) -> Picture:
     """Return `scene` with coordinates; the same scene gives the same numbers on every machine."""
+    if scene.level == "rolled":
+        return compose(scene, loops.arrange(scene, lambda bare: steps.arrange(_left_to_right(bare))))
     if scene.level == "cell":
         try:
             return compose(scene, cells.arrange(scene))

@@ -21,6 +21,8 @@ GLYPHS = {
     "gate": "gate",
     "pointwise": "elementwise",
     "op": "operation",
+    "delay": "one step later",
+    "closed": "steps closed",
     "output": "logits",
     "loss": "loss",
 }
@@ -114,7 +116,7 @@ def _headers(picture: Picture) -> None:
     x0, y0 = picture.origin
     body = picture.body
     for column, spot in body.bands:
-        if column.kind == "step":
+        if column.kind != "gap" and column.header:
             word = Word(column.header, x0 + spot.x, y0 + body.height - 10, TEXT, "middle", "quiet")
             picture.words.append(word)
 
@@ -187,7 +189,7 @@ def _glyphs(scene: Scene, size: float) -> list[_Item]:
     items = [_Item("forward", (Run("forward"),), 2.2 * size)]
     if any(edge.mark for edge in scene.edges):
         items.append(_Item("gain", (Run("gradient"),), 2.2 * size, 2.0))
-    wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "output": 1.6, "op": 1.6}
+    wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "output": 1.6, "op": 1.6, "delay": 1.7, "closed": 1.6}
     items += [
         _Item(role, (Run(text),), wide.get(role, 1.2) * size) for role, text in GLYPHS.items() if role in roles_shown
     ]

@@ -1,0 +1,5 @@
+from .assemble import Assembly
+
+
+class Opened(Assembly):
+    pass
