@@ -78,30 +78,30 @@ class Rolled(Assembly):
         hidden = f"Hidden: {plural(self.count - 1, 'step')}, folded onto the one drawn. " if several else ""
         if scene.reference and several:
             hidden += f"Every edge stands for {self.count} uses: width is the root of the sum of their squared norms, "
-            hidden += "colour that over the same of what arrived. Tooltips tell the smallest and the largest. "
-        hidden += self._said_of_given()
+            hidden += "colour that over the same of what arrived; tooltips tell the smallest and the largest. "
         if self.fewer:
-            hidden += f"{plural(self.fewer, 'box')} of this drawing stand for fewer steps than {self.count}."
+            hidden += f"{self.fewer} of the boxes stand for fewer steps than {self.count}. "
         return dataclasses.replace(
             scene,
             level="rolled",
             title=(*scene.title, Run(", rolled")) if several else scene.title,
             subtitle=(Run(said),),
-            hidden=_with_below(hidden.strip()),
+            hidden=(Run(hidden), *self._said_of_given()),
             norm=rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else (),
         )
 
-    def _said_of_given(self) -> str:
+    def _said_of_given(self) -> Rich:
         """Return which states are given, and at which step."""
-        said = ""
+        said: list[Run] = []
         times = self.timeline.times
         for reverse, t in ((False, times[0]), (True, times[-1])):
-            lanes = [lane for lane in self.timeline.lanes if lane.reverse == reverse and lane.key in self.loops]
-            if lanes:
-                given = [plain(self._label(lane, str(_before(lane, t) + 1))) for lane in lanes]
-                verb = "comes" if len(given) == 1 else "come"
-                said += f"At t = {t + 1} the given {', '.join(given)} {verb} in place of the loop. "
-        return said
+            given = [lane for lane in self.timeline.lanes if lane.reverse == reverse and lane.key in self.loops]
+            for place, lane in enumerate(given):
+                said.append(Run(", " if place else f"At t = {t + 1} the given "))
+                said += self._label(lane, str(_before(lane, t) + 1))
+            if given:
+                said.append(Run(f" {'comes' if len(given) == 1 else 'come'} in place of the loop. "))
+        return tuple(said)
 
     def _fold_columns(self) -> None:
         lanes = self.timeline.lanes
@@ -323,10 +323,6 @@ def _called(box: Box, label: Rich, nodes: Mapping[int, Node]) -> str:
 def _general(label: Rich, t: int) -> Rich:
     """Return `label`, made for step `t`, for any step."""
     return tuple(Run("t", "sub") if run == Run(str(t + 1), "sub") else run for run in label)
-
-
-def _with_below(text: str) -> Rich:
-    return rich(text) if "_" in text else (Run(text),)
 
 
 def _span(times: Sequence[int]) -> str:

@@ -186,3 +186,21 @@ class Scene(Facts):
     def scale(self) -> Scale:
         """Log scale of the gradient arrows, one for the whole figure."""
         return Scale(self.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """What one value of the open step is computed from, and its numbers; `box` is the box that makes it."""
+
+    box: str
+    cell: str
+    formula: Rich
+    numbers: tuple[Rich, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenScene(Scene):
+    """A scene with the equations of the step that is open, and a key to the blocks of weights in them."""
+
+    equations: tuple[Equation, ...] = ()
+    key: tuple[Rich, ...] = ()

@@ -15,7 +15,7 @@ from minigrad.node import Array
 from .. import words
 from ..measure import Sweep, norm
 from ..words import Rich, clean, one_line
-from . import formula
+from .. import formula
 
 Json = Any
 

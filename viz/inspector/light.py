@@ -22,7 +22,7 @@ from rnn.table import Table
 from ..drawing import Study
 from ..labels import name_of
 from ..words import plural
-from . import formula
+from .. import formula
 from .facts import digits, rich
 
 Json = Any

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..scene import Scene
+from ..scene import OpenScene, Scene
 from ..words import Run, plural
-from . import cells, loops, steps
+from . import cells, loops, panel, steps
 from .picture import Picture, compose
 
 __all__ = ["Picture", "arrange"]
@@ -22,7 +22,8 @@ def arrange(scene: Scene) -> Picture:
         except cells.NotACell:
             pass
     scene = _left_to_right(scene)
-    return compose(scene, steps.arrange(scene))
+    body = steps.arrange(scene)
+    return compose(scene, panel.beside(body, scene) if isinstance(scene, OpenScene) else body)
 
 
 def _left_to_right(scene: Scene) -> Scene:

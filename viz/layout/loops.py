@@ -83,7 +83,7 @@ def _room(scene: Scene, loops: Sequence[Loop]) -> cells.Room:
     above, below = (max(map(found.count, found), default=0) for found in sides)
     high, low = (NEAR + 4 + TRACK * (count - 1) if count else 0.0 for count in (above, below))
     beside = cells.RISER + (ASIDE if above else 0.0) * above
-    return cells.Room(beside, max(cells.BETWEEN, 2 * max(high, low) + cells.BETWEEN), high, low)
+    return cells.Room(beside, max(cells.BETWEEN, 2 * (max(high, low) + 8) + cells.BETWEEN), high, low)
 
 
 def _track(body: Body, loop: Loop, loops: Sequence[Loop], known: bool) -> tuple[Spot, int]:

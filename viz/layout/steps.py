@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ..scene import Scene
 from ..words import width
+from .closed import closed
 from .layered import BEND, Layers, layers, positions
 from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
 from .sizes import BESIDE, CHIP_HEIGHT, OP, TEXT, box_size, chip_row, chip_width
@@ -121,12 +122,17 @@ def arrange(scene: Scene) -> Body:
     for local in columns:
         signature = local.signature()
         if signature not in stamps:
-            step = local.column.kind in LAID
-            stamps[signature] = _Step(local, grid).stamp() if step else _ends(local, grid)
+            stamps[signature] = _stamp(local, grid)
         stamp = stamps[signature]
         body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
         press(body, local, stamp)
     return body
+
+
+def _stamp(local: Local, grid: Grid) -> Stamp:
+    if local.column.kind in LAID:
+        return _Step(local, grid).stamp()
+    return closed(local, lambda state: grid.lane_y(grid.lanes[state]), grid.pill) if local.column.kind == "closed" else _ends(local, grid)
 
 
 class _Step:

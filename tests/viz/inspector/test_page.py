@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import minigrad as mg
 import rnn
 import viz
-from viz.inspector import document, formula
+from viz import formula
+from viz.inspector import document
 from viz.inspector.facts import digits
 from viz.words import plain
 
