@@ -24,7 +24,7 @@ from minigrad import check as checking
 from rnn import commands as training
 
 from . import charts, lessons
-from .drawing import figure_of, study
+from .drawing import LEVELS, figure_of, study
 from .figure import WRITERS, Figure, MissingExtra, UnsupportedFormat, replace
 from .proof import Proof
 from .theme import THEMES
@@ -110,6 +110,8 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
         "  minigrad draw lstm --text hello -o hello.svg\n"
         "  minigrad draw rnn --steps 8 --level op\n"
         "  minigrad draw gru --layers 2 --bidirectional\n"
+        "  minigrad draw lstm --level rolled\n"
+        "  minigrad draw gru --level open --step 3\n"
         "  minigrad draw lstm --steps 12 --chart river -o river.pdf\n\n" + _FRESH
     )
     _net_arguments(parser)
@@ -174,9 +176,16 @@ def _net_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--whole", action="store_true", help="show every step of a long sequence, not its ends alone")
     parser.add_argument(
         "--level",
-        choices=("cell", "op"),
+        choices=LEVELS,
         default="cell",
-        help="cell: gates and states, as drawn by hand (default); op: every single operation",
+        help="cell: gates and states, as drawn by hand (default); op: every single operation; rolled: one cell for all "
+        "steps, its states looping back; open: every operation of one step, with its equations and their numbers",
+    )
+    parser.add_argument(
+        "--step",
+        metavar="T",
+        type=_whole("--step", 1, LONGEST),
+        help="which step is open at --level open, counted from 1 as on the figure (default: the middle one)",
     )
     parser.add_argument(
         "--seed",
@@ -235,11 +244,13 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
     if text is None:
         count = 4 if options.steps is None else options.steps
         text = ("hello" * (count // 5 + 1))[: count + 1]
+    chart = getattr(options, "chart", None)
+    step = _step(options, len(text) - 1, chart)
     reading = rnn.read(text, _net(options), options.hidden, rng=options.seed)
     found = study(reading)
-    chart = getattr(options, "chart", None)
     if chart is None:
-        figure = figure_of(found, options.level, options.theme, len(text) if options.whole else None, sites=False)
+        whole = len(text) if options.whole else None
+        figure = figure_of(found, options.level, options.theme, whole, sites=False, step=step)
     elif found.proof is None or len(reading.losses) < 2:
         raise Refusal(f"a {chart} shows a gradient through time; give two steps or more, like --steps 4")
     else:
@@ -259,6 +270,18 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
         stream,
     )
     return _print_proof(found.proof, stream) if found.proof else 0
+
+
+def _step(options: argparse.Namespace, count: int, chart: str | None) -> int | None:
+    """Return the step to open, counted from 0, or None for the middle one; refuse one that is not there."""
+    step: int | None = options.step
+    if step is None:
+        return None
+    if options.level != "open" or chart is not None:
+        raise Refusal("--step says which step is open; it goes with --level open")
+    if step > count:
+        raise Refusal(f"--step expects a step of the net, from 1 to {count}, got {step}")
+    return step - 1
 
 
 def _print_proof(proof: Proof, stream: TextIO) -> int:

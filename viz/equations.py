@@ -65,7 +65,7 @@ class Equations:
         taken = {node.name for node in self.made}
         self.spare = next((letter for letter in SPARE if letter not in taken), SPARE[0])
         self.blocks: dict[tuple[Parameter, int, Cut], Rich] = {}
-        self.gates: dict[tuple[int, int], dict[str, list[Rich]]] = {}
+        self.gates: dict[tuple[int, int], dict[str, list[tuple[int, Rich]]]] = {}
         self.heads = [node for node in self.made if self._is_head(node)]
         self.head = set(self.heads)
         self.letters = {
@@ -274,7 +274,7 @@ class Equations:
             after = (whole[0], Run(whole[1].text[0] + gate, "sub"), *whole[2:])
             if after != whole and after not in self.blocks.values():
                 name = after
-                self.gates.setdefault(block.cut, {}).setdefault(gate, []).append(whole)
+                self.gates.setdefault(block.cut, {}).setdefault(gate, []).append((block.parameter.id, whole))
         self.blocks[key] = name
         return name
 

@@ -1,4 +1,4 @@
-"""One step open: every operation of it, the steps before and after closed, and its equations with this run's numbers."""
+"""One step open: its operations, the steps before and after closed, and its equations with the numbers of the run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .formula import FUNCTIONS
 from .measure import mark, norm
 from .scene import Box, Equation, OpenScene, Scene
 from .timeline import LaneNodes
-from .words import Rich, Run, number, one_line, plain, plural
+from .words import Rich, Run, number, one_line, plural
 
 FEW = 4
 """Numbers that are written one by one; of more, the mean and the range are told."""
@@ -52,8 +52,10 @@ class Opened(Assembly):
     def finish(self, scene: Scene) -> OpenScene:
         """Return `scene` with the words and the equations of the open step."""
         before, count, after = self.steps
-        parts = [f"{plural(many, 'step')} {where}" for many, where in ((before, "before"), (after, "after")) if many]
-        hidden = f"Closed (double outline): {' and '.join(parts)}; their edges carry what passes them. " if parts else ""
+        shut = [f"{plural(many, 'step')} {where}" for many, where in ((before, "before"), (after, "after")) if many]
+        hidden = (
+            f"Closed, inputs and losses inside: {' and '.join(shut)}; their edges carry what passes." if shut else ""
+        )
         said = f"Step {self.open + 1} of {count}, every operation a box; beside it its equations"
         said += " with the numbers of this run." if self.run is not None else "."
         fields = {field.name: getattr(scene, field.name) for field in dataclasses.fields(scene)}
@@ -171,11 +173,9 @@ class Opened(Assembly):
         """Yield what the blocks are, and what counts as saturated."""
         gates = sorted(self.maths.gates.items())
         if gates:
-            whole: dict[str, Rich] = {}
-            for _, taken in gates:
-                whole |= {plain(label): label for labels in taken.values() for label in labels}
+            labels = {made: label for _, taken in gates for pairs in taken.values() for made, label in pairs}
             line: list[Run] = [Run("Rows of ")]
-            for place, label in enumerate(whole.values()):
+            for place, (_, label) in enumerate(sorted(labels.items())):
                 line += [Run(", ")] * bool(place) + [*label]
             rows = ", ".join(f"{gate} {low + 1}–{high}" for (low, high), taken in gates for gate in taken)
             yield (*line, Run(f": {rows}."))

@@ -58,7 +58,8 @@ class Rolled(Assembly):
         self.box = {box.id: box for box in self.boxes}
         self.old, self.old_uses, self.members, self.uses = self.members, self.uses, {}, {}
         self.members |= {item: self.old[item] for item in self.dock}
-        self.count, self.fewer, self.name = len(shown), 0, {}
+        self.count, self.fewer = len(shown), 0
+        self.name: dict[str, str] = {}
         self.loops: Counter[str] = Counter()
         self._fold_columns()
         self._fold_cells()

@@ -19,10 +19,10 @@ from minigrad import Edge, GradientError, Node
 from minigrad.paths import Cotangents, Flow, Paths, Polynomials, Ranking, Rows, Tangents, sweep
 from rnn.table import Table
 
+from .. import formula
 from ..drawing import Study
 from ..labels import name_of
 from ..words import plural
-from .. import formula
 from .facts import digits, rich
 
 Json = Any

@@ -27,13 +27,15 @@ def closed(local: Local, height: Callable[[str], float], pill: float) -> Stamp:
     wide = max(NARROWEST, local.sizes[key][0], width(local.column.header, TEXT) + 8 - LEAD - tail)
     out = Stamp(LEAD + wide + tail)
     box = Spot(LEAD + wide / 2, (low + high) / 2, wide, max(high - low, PILL_HEIGHT + AROUND))
-    for name, made in local.boxes.items():
-        wanted = Spot(out.width - 6 - pill / 2, states[name], pill, local.sizes[name][1]) if name in states else box
-        out.spots[name] = wanted if made.role == "state" else box
-    for name in local.edges:
-        source, target, _ = name
+    out.spots[key] = box
+    for state, y in states.items():
+        out.spots[state] = Spot(out.width - 6 - pill / 2, y, pill, local.sizes[state][1])
+    for edge in local.edges:
+        source, target, _ = edge
         inward = source[0] in "<>"
         y = height(source[1:] if inward else target)
-        ends = [(-6.0, y), (box.left, y)] if inward else [(box.right, y), (out.spots[target].left, y)]
-        out.routes[name] = route(ends)
+        out.routes[edge] = route(
+            [(-6.0, y), (box.left, y)] if inward else [(box.right, y), (out.spots[target].left, y)]
+        )
+    out.spots = {name: out.spots[name] for name in local.boxes}
     return out

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..scene import Box, Edge, Scene
 from . import cells
-from .block import route
+from .block import RISER, route
 from .routes import Arrow, Path, Point, bridged, passed
 from .sizes import box_size
 from .spot import Spot
@@ -79,10 +79,12 @@ def _room(scene: Scene, loops: Sequence[Loop]) -> cells.Room:
     """Return the room that loops need between the cells, as many on a side as any cell has there."""
     made = {edge.target: edge.source for edge in scene.edges}
     cell = {box.id: box.cell for box in scene.boxes}
-    sides = [[cell.get(made.get(loop.here.id, ""), "") for loop in loops if loop.below is below] for below in (False, True)]
-    above, below = (max(map(found.count, found), default=0) for found in sides)
+    sides: dict[bool, list[str]] = {False: [], True: []}
+    for loop in loops:
+        sides[loop.below].append(cell.get(made.get(loop.here.id, ""), ""))
+    above, below = (max(map(found.count, found), default=0) for found in sides.values())
     high, low = (NEAR + 4 + TRACK * (count - 1) if count else 0.0 for count in (above, below))
-    beside = cells.RISER + (ASIDE if above else 0.0) * above
+    beside = RISER + (ASIDE if above else 0.0) * above
     return cells.Room(beside, max(cells.BETWEEN, 2 * (max(high, low) + 8) + cells.BETWEEN), high, low)
 
 

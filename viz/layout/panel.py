@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from ..scene import OpenScene
 from ..words import Rich, width, wrap
-from .sizes import ACTIVATION, TEXT
+from .sizes import NOTE, TEXT
 from .stamp import Body, Word
 
 GUTTER = 36.0
-ROOM = 500.0
+ROOM = 540.0
 """Most that the equations may take of the width."""
 
-FORMULA = TEXT - 1
-NUMBERS = ACTIVATION + 0.5
+FORMULA = TEXT + 1
+NUMBERS = NOTE
 LINE = 1.35
 INDENT, HANGING, APART = 18.0, 22.0, 11.0
 
@@ -22,24 +22,23 @@ INDENT, HANGING, APART = 18.0, 22.0, 11.0
 def beside(body: Body, scene: OpenScene) -> Body:
     """Return `body` with the equations of `scene` at its right: formula and lines of numbers each, the key below."""
     left, y, wide = body.width + GUTTER, 6.0, 0.0
-    for rich, indent, size, style, part, gap in _lines(scene):
+    for rich, indent, size, style, gap in _lines(scene):
         for place, line in enumerate(wrap(rich, size, ROOM - indent - HANGING)):
             y += size * LINE
             start = indent + (HANGING if place else 0.0)
             wide = max(wide, start + width(line, size))
-            body.words.append(Word(line, left + start, y, size, "start", style, part))
+            body.words.append(Word(line, left + start, y, size, "start", style))
         y += gap
     body.width = left + wide
     body.height = max(body.height, y + 20)
     return body
 
 
-def _lines(scene: OpenScene) -> Iterable[tuple[Rich, float, float, str, str, float]]:
-    """Yield every text with its indent, size, style, the words of which box it belongs to, and the gap that follows."""
+def _lines(scene: OpenScene) -> Iterable[tuple[Rich, float, float, str, float]]:
+    """Yield every text with its indent, size, style, and the gap that follows."""
     for equation in scene.equations:
-        part = f"{equation.box} words"
-        yield equation.formula, 0.0, FORMULA, "math", part, 2.0 if equation.numbers else APART
+        yield equation.formula, 0.0, FORMULA, "math", 2.0 if equation.numbers else APART
         for place, text in enumerate(equation.numbers, 1):
-            yield text, INDENT, NUMBERS, "quiet", part, APART if place == len(equation.numbers) else 0.0
+            yield text, INDENT, NUMBERS, "quiet", APART if place == len(equation.numbers) else 0.0
     for text in scene.key:
-        yield text, 0.0, NUMBERS, "quiet", "", 0.0
+        yield text, 0.0, NUMBERS, "quiet", 0.0

@@ -132,7 +132,9 @@ def arrange(scene: Scene) -> Body:
 def _stamp(local: Local, grid: Grid) -> Stamp:
     if local.column.kind in LAID:
         return _Step(local, grid).stamp()
-    return closed(local, lambda state: grid.lane_y(grid.lanes[state]), grid.pill) if local.column.kind == "closed" else _ends(local, grid)
+    if local.column.kind == "closed":
+        return closed(local, lambda state: grid.lane_y(grid.lanes[state]), grid.pill)
+    return _ends(local, grid)
 
 
 class _Step:
