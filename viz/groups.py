@@ -179,7 +179,7 @@ def _role(kinds: Kinds, node: Node, inside: bool) -> Role:
     if not inside:
         return "loss"
     if node.op.name in SIGNS and len(symbol(node)) == 1:
-        return "pointwise"
+        return "op" if any(isinstance(arg, mg.Parameter) for arg in node.args) else "pointwise"
     if len(node.args) == 1 and node.name is not None and node not in kinds.timeline.lane:
         return "gate"
     return "function" if len(node.args) == 1 or node.op.name in SIGNS else "op"

@@ -205,6 +205,8 @@ class Step:
             raise NotACell
         for key, box in self.local.boxes.items():
             if box.tags and key not in self.out.chips:
+                if box.role == "op":  # the sign stands beside the tags, which rows know how to do
+                    raise NotACell
                 self.out.chips[key] = chip_row(box, self.out.spots[key])
         for name in self.local.edges:
             if name not in self.out.routes:

@@ -219,7 +219,7 @@ class _Step:
         for end, sides in enumerate((leaving, coming)):
             for key, links in sides.items():
                 links.sort()
-                room = (self.out.spots[key].w - 18) / max(1, len(links) - 1)
+                room = max(0.0, self.out.spots[key].w - 18) / max(1, len(links) - 1)
                 step = min(PORT + 2, room)
                 for place, (_, name) in enumerate(links):
                     ports[name][end] = (place - (len(links) - 1) / 2) * step
