@@ -8,7 +8,7 @@ what the operations are and how they hang together, so that it holds for any cel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import minigrad as mg
@@ -124,7 +124,7 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
             continue
         inside = cell_of(node) in kinds.cells
         joins = _neighbours(kinds, node, groups, inside)
-        if joins:
+        if joins and not _circular(joins, node):
             _join(joins, node, groups, found)
             continue
         role = _role(kinds, node, inside)
@@ -156,6 +156,22 @@ def _neighbours(kinds: Kinds, node: Node, groups: dict[Node, Group], inside: boo
         if affine or tail:
             near.append(group)
     return near
+
+
+def _circular(joins: Sequence[Group], node: Node) -> bool:
+    """Tell whether `node` and the groups `joins`, as one box, would feed something that feeds that box again."""
+    inside = {node, *(member for group in joins for member in group.members)}
+    oldest = min(member.id for member in inside)
+    stack = [arg for member in inside for arg in member.args if arg not in inside]
+    seen = set(stack)
+    while stack:
+        for arg in stack.pop().args:
+            if arg in inside:
+                return True
+            if arg.id > oldest and arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return False
 
 
 def _join(joins: list[Group], node: Node, groups: dict[Node, Group], found: list[Group]) -> None:

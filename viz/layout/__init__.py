@@ -8,6 +8,7 @@ from ..scene import OpenScene, Scene
 from ..words import Run, plural
 from . import cells, loops, panel, steps
 from .picture import Picture, compose
+from .stamp import Body
 
 __all__ = ["Picture", "arrange"]
 
@@ -15,15 +16,20 @@ __all__ = ["Picture", "arrange"]
 def arrange(scene: Scene) -> Picture:
     """Return `scene` with coordinates; the same scene gives the same numbers on every machine."""
     if scene.level == "rolled":
-        return compose(scene, loops.arrange(scene, lambda bare: steps.arrange(_left_to_right(bare))))
+        return compose(*loops.arrange(scene, _rows))
     if scene.level == "cell":
         try:
             return compose(scene, cells.arrange(scene))
         except cells.NotACell:
             pass
-    scene = _left_to_right(scene)
-    body = steps.arrange(scene)
+    scene, body = _rows(scene)
     return compose(scene, panel.beside(body, scene) if isinstance(scene, OpenScene) else body)
+
+
+def _rows(scene: Scene) -> tuple[Scene, Body]:
+    """Return what rows of boxes can show of `scene`, and where."""
+    scene = _left_to_right(scene)
+    return scene, steps.arrange(scene)
 
 
 def _left_to_right(scene: Scene) -> Scene:

@@ -272,7 +272,7 @@ class Step:
         if target in self.above and not pointed:
             return self._bent([(side, start.y), (riser, start.y), (riser, end.bottom)])
         port = end.x if pointed else end.x + (-1 if backward else 1) * end.w / 4
-        turn = end.bottom + self.building.room.between / 2
+        turn = end.bottom + (BETWEEN if target in self.above else self.building.room.between) / 2
         return self._bent([(side, start.y), (riser, start.y), (riser, turn), (port, turn), (port, end.bottom)])
 
     def _enter(self, source: str, bar: str) -> Route:

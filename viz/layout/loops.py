@@ -40,19 +40,23 @@ class Loop:
     below: bool
 
 
-def arrange(scene: Scene, rows: Callable[[Scene], Body]) -> Body:
-    """Return a rolled `scene` with coordinates; `rows` lays out steps whose cells have a shape that is not known."""
+def arrange(scene: Scene, rows: Callable[[Scene], tuple[Scene, Body]]) -> tuple[Scene, Body]:
+    """Return a rolled `scene` with coordinates.
+
+    `rows` lays out steps whose cells have a shape that is not known, and says what of the scene it could show.
+    """
     loops = _loops(scene)
     bare = _without(scene, loops)
     try:
         body, known = cells.arrange(bare, _room(scene, loops)), True
     except cells.NotACell:
-        body, known = rows(bare), False
-    places = {box.id for box, _ in body.boxes}
-    loops = [loop for loop in loops if loop.here.id in places]
-    for loop in loops if known else [dataclasses.replace(loop, below=False) for loop in loops]:
+        (bare, body), known = rows(bare), False
+        places = {box.id for box in bare.boxes}
+        loops = [dataclasses.replace(loop, below=False) for loop in loops if loop.here.id in places]
+        scene = _with(bare, loops)
+    for loop in loops:
         _add(body, loop, _track(body, loop, loops, known))
-    return _framed(body)
+    return scene, _framed(body)
 
 
 def _loops(scene: Scene) -> list[Loop]:
@@ -72,6 +76,13 @@ def _without(scene: Scene, loops: Sequence[Loop]) -> Scene:
         scene,
         boxes=tuple(box for box in scene.boxes if box.id not in delays),
         edges=tuple(edge for edge in scene.edges if not {edge.source, edge.target} & delays),
+    )
+
+
+def _with(bare: Scene, loops: Sequence[Loop]) -> Scene:
+    boxes = (*bare.boxes, *(loop.delay for loop in loops))
+    return dataclasses.replace(
+        bare, boxes=boxes, edges=(*bare.edges, *(edge for loop in loops for edge in (loop.leave, loop.enter)))
     )
 
 
@@ -96,9 +107,8 @@ def _track(body: Body, loop: Loop, loops: Sequence[Loop], known: bool) -> tuple[
     if frame is None:
         top, bottom = min(spot.top for spot in spots.values()), max(spot.bottom for spot in spots.values())
         frame = Spot(body.width / 2, (top + bottom) / 2, body.width, bottom - top)
-    below = loop.below and known
-    others = [spots[other.here.id].y for other in loops if (other.below and known) is below]
-    inside = [at for at in others if frame.top < at < frame.bottom and (at > y if below else at < y)]
+    others = [spots[other.here.id].y for other in loops if other.below is loop.below]
+    inside = [at for at in others if frame.top < at < frame.bottom and (at > y if loop.below else at < y)]
     return frame, len(inside)
 
 
