@@ -16,11 +16,10 @@ from minigrad import Edge, Node
 
 from .labels import name_of, symbol
 from .scene import Role
-from .timeline import CellKey, Timeline, cell_of
+from .timeline import PLUMBING, CellKey, Timeline, cell_of
 from .words import Rich, Run
 
 SIGNS = frozenset({"add", "add_n", "mul", "sub", "div"})
-PLUMBING = frozenset({"slice", "reshape", "transpose", "broadcast_to", "cast", "concat"})
 GATES = frozenset("figorzn")
 
 

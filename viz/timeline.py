@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 import minigrad as mg
 from minigrad import Edge, Node
 
+PLUMBING = frozenset({"slice", "reshape", "transpose", "broadcast_to", "cast", "concat"})
+"""Operations that move numbers and compute none."""
+
 CellKey = tuple[tuple[str, ...], object, bool]
 """Labels, layer, and whether the net reads from right to left."""
 
@@ -150,7 +153,10 @@ class Timeline:
         return lanes
 
     def _end(self) -> None:
-        """Find the operations that follow the last step, if they take up its states and nothing else of time."""
+        """Find the operations that follow the last step, if they take up its states and nothing else of time.
+
+        What only puts states together or in another shape is no such thing.
+        """
         last = self.times[-1] if self.times else -1
         found: set[Node] = set()
         for node in self.nodes:
@@ -160,7 +166,7 @@ class Timeline:
             states = (arg in found or (arg in self.lane and self.step[arg] == last) for arg in timed)
             if all(states):
                 found.add(node)
-        if found and self.timed:
+        if self.timed and any(node.op.name not in PLUMBING for node in found):
             self.end = max(self.steps) + 1
             self.steps[self.end] = sorted(found, key=lambda node: node.id)
             for node in self.steps[self.end]:

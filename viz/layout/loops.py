@@ -53,7 +53,7 @@ def arrange(scene: Scene, rows: Callable[[Scene], tuple[Scene, Body]]) -> tuple[
         (bare, body), known = rows(bare), False
         places = {box.id for box in bare.boxes}
         loops = [dataclasses.replace(loop, below=False) for loop in loops if loop.here.id in places]
-        scene = _with(bare, loops)
+        scene, body = _with(bare, loops), _spread(body, ASIDE * len(loops))
     for loop in loops:
         _add(body, loop, _track(body, loop, loops, known))
     return scene, _framed(body)
@@ -86,6 +86,34 @@ def _with(bare: Scene, loops: Sequence[Loop]) -> Scene:
     )
 
 
+def _spread(body: Body, dx: float) -> Body:
+    """Return `body` with what stands right of the step moved by `dx`: loops rise between the two."""
+    after = [spot.left for column, spot in body.bands if column.kind in ("end", "initial") and column.index]
+    edge = min(after, default=body.width)
+
+    def put(point: Point) -> Point:
+        return (point[0] + dx, point[1]) if point[0] >= edge else point
+
+    def arrow(old: Arrow) -> Arrow:
+        steps = tuple(tuple(map(put, step)) for step in old.path.steps)
+        tip, left, right = map(put, old.head)
+        return Arrow(Path(put(old.path.start), steps), (tip, left, right))
+
+    def place(spot: Spot) -> Spot:
+        return spot.moved(put((spot.x, 0.0))[0] - spot.x, 0.0)
+
+    return Body(
+        body.width + (dx if after else 0.0),
+        body.height,
+        [(column, place(spot)) for column, spot in body.bands],
+        [(cell, place(spot)) for cell, spot in body.frames],
+        [(box, place(spot)) for box, spot in body.boxes],
+        [(tag, place(spot)) for tag, spot in body.chips],
+        [(old, Route(arrow(way.forward), arrow(way.back), tuple(map(put, way.over)))) for old, way in body.wires],
+        [dataclasses.replace(word, x=put((word.x, 0.0))[0]) for word in body.words],
+    )
+
+
 def _room(scene: Scene, loops: Sequence[Loop]) -> cells.Room:
     """Return the room that loops need between the cells, as many on a side as any cell has there."""
     made = {edge.target: edge.source for edge in scene.edges}
@@ -105,7 +133,8 @@ def _track(body: Body, loop: Loop, loops: Sequence[Loop], known: bool) -> tuple[
     y = spots[loop.here.id].y
     frame = next((spot for _, spot in body.frames if spot.top < y < spot.bottom), None) if known else None
     if frame is None:
-        top, bottom = min(spot.top for spot in spots.values()), max(spot.bottom for spot in spots.values())
+        laid = [spot for box, spot in body.boxes if box.role != "delay"]
+        top, bottom = min(spot.top for spot in laid), max(spot.bottom for spot in laid)
         frame = Spot(body.width / 2, (top + bottom) / 2, body.width, bottom - top)
     others = [spots[other.here.id].y for other in loops if other.below is loop.below]
     inside = [at for at in others if frame.top < at < frame.bottom and (at > y if loop.below else at < y)]
@@ -142,6 +171,8 @@ def _turn_away(body: Body, loop: Loop, here: Spot, side: int) -> None:
     for place, (edge, old) in enumerate(body.wires):
         if edge.source == loop.here.id and columns[edge.target] > loop.here.column:
             tip = old.forward.head[0]
+            if abs(tip[1] - here.y) > 0.5:
+                continue
             body.wires[place] = (edge, route([(here.right, here.y), tip], side))
 
 
