@@ -136,15 +136,17 @@ class Timeline:
                     back |= {(self.key[user], slot)} if at > t else set()
         self._add_given(entries)
         lanes: list[LaneNodes] = []
-        known: dict[Node, LaneNodes] = {}
+        known: dict[Node | str, LaneNodes] = {}
         for entry, nodes in entries.items():
-            lane = next((known[node] for node in nodes.values() if node in known), None)
+            made = [self.key[node] for node in nodes.values() if node in self.key]
+            lane = next((known[name] for name in (*nodes.values(), *made) if name in known), None)
             if lane is None:
                 lane = LaneNodes("", reverse=entry in back)
                 lanes.append(lane)
             for t, node in nodes.items():
                 lane.nodes.setdefault(t, node)
                 known.setdefault(node, lane)
+                known.setdefault(self.key.get(node, node), lane)
         for lane in lanes:
             self._finish(lane)
         lanes.sort(key=lambda lane: min(node.id for node in lane.nodes.values()))
@@ -186,7 +188,9 @@ class Timeline:
         """Add the state after the last step, which no step consumes."""
         ahead = range(max(lane.nodes) + 1, self.times[-1] + 1 if self.times else 0)
         for t in reversed(range(min(lane.nodes))) if lane.reverse else ahead:
-            before = lane.nodes[t + 1 if lane.reverse else t - 1]
+            before = lane.nodes.get(t + 1 if lane.reverse else t - 1)
+            if before is None:
+                break
             found = [n for n in self.steps.get(t, ()) if self.key[n] == self.key.get(before)]
             if not found and before.name is not None:
                 found = [n for n in self.steps.get(t, ()) if n.name == before.name and cell_of(n) == cell_of(before)]
