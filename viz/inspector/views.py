@@ -70,7 +70,7 @@ def view(figure: Figure) -> View | None:
     behind = figure.behind
     if behind is None or not isinstance(figure.scene, Scene):
         return None
-    return View(figure, figure.scene, behind.members, behind.uses, behind.study)
+    return View(figure, figure.picture.scene, behind.members, behind.uses, behind.study)
 
 
 def tell(shown: View, numbers: Mapping[Node, int], found: Light | None) -> Json:
