@@ -71,6 +71,7 @@ class Equations:
         self.letters = {
             node: place + 1 for place, node in enumerate(n for n in self.heads if n.name is None and not self._known(n))
         }
+        self.primes = self._primes()
         self.texts: dict[Node, dict[Part, Piece]] = {}
         for node in self.heads:
             self.texts[node] = self._written(node)
@@ -93,6 +94,7 @@ class Equations:
         if not base:
             base = "L" if node in self.losses else "x" if self.kinds.is_input(node) else node.op.name
         label = name_of(base)
+        label = (Run(label[0].text + "′" * self.primes.get(node, 0)), *label[1:])
         if t is None or len(label) != 1:
             return label
         return (*label, Run(str(t + 1), "sub"), *self._above(node))
@@ -166,6 +168,14 @@ class Equations:
     def _lane_name(self, node: Node) -> str:
         return next(lane.name for lane in self.timeline.lanes if lane.key == self.timeline.lane[node])
 
+    def _primes(self) -> dict[Node, int]:
+        """Return how many primes tell nodes of one name apart: none for the one that is made last."""
+        named: dict[tuple[str, object], list[Node]] = {}
+        for node in self.heads:
+            if node.name is not None:
+                named.setdefault((node.name, cell_of(node)), []).append(node)
+        return {node: place for same in named.values() for place, node in enumerate(reversed(same))}
+
     def _above(self, node: Node) -> Rich:
         _, layer, reverse = cell_of(node)
         above = ("←" if reverse else "") + (str(layer) if self.layers and isinstance(layer, int) else "")
@@ -185,7 +195,7 @@ class Equations:
             return False
         if node.name is not None:
             return True
-        plumbing = node.op.name in ("slice", "transpose", "reshape", "broadcast_to", "cast", "stop_gradient")
+        plumbing = node.dtype.kind == "b" or node.op.name in ("slice", "transpose", "reshape", "broadcast_to", "cast", "stop_gradient")
         return len(set(users)) > 1 and not affine and not plumbing
 
     def _stops(self, node: Node, head: Node) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import minigrad as mg
 from minigrad import GradientError, Node
 from minigrad.derivative import pull_edge
+from minigrad.explain.spelling import index_text
 from minigrad.ops.core import Elementwise
 
 from .labels import name_of
@@ -26,6 +27,12 @@ _INFIX = {
     "strong_mul": (" ⊙ ", PRODUCT),
     "matmul": (" · ", PRODUCT),
     "div": (" / ", PRODUCT),
+    "greater": (" > ", SUM),
+    "greater_equal": (" ≥ ", SUM),
+    "less": (" < ", SUM),
+    "less_equal": (" ≤ ", SUM),
+    "equal": (" = ", SUM),
+    "not_equal": (" ≠ ", SUM),
 }
 FUNCTIONS = {"sigmoid": "σ", "sigmoid_slope": "σ′", "sech2": "sech²", "cross_entropy": "cross-entropy"}
 _PARAMETERS = ("axes", "axis", "index", "shape")
@@ -141,7 +148,7 @@ def apply(node: Node, args: Sequence[Piece]) -> Piece:
         below = (Run(",".join(map(str, node.params["axes"])), "sub"),)
         return (Run("Σ"), *below, Run(" "), *within(args[0], POWER)), POWER
     if op == "slice":
-        return (*within(args[0], ATOM), Run(f"[{_parameter(node.params['index'])}]")), ATOM
+        return (*within(args[0], ATOM), Run(f"[{index_text(node.params['index'], node.args[0].shape)}]")), ATOM
     if op == "transpose":
         inner = within(args[0], ATOM)
         return (inner[:-1] if inner[-1] == Run("T", "sup") else (*inner, Run("T", "sup"))), ATOM

@@ -172,7 +172,7 @@ class _Step:
         tracks = [pair for pair in leaving if self._drop(*pair)]
         self.track = {pair: right + MARGIN + PITCH * place for place, pair in enumerate(tracks)}
         pill = right + MARGIN + PITCH * max(0, len(tracks) - 1) + NOSE + self.grid.pill / 2
-        out.width = pill + self.grid.pill / 2 + 6
+        out.width = pill + self.grid.pill / 2 + 6 if leaving else right + MARGIN
         for key, box in self.local.boxes.items():
             if box.role == "state":
                 size = self.local.sizes[key]
