@@ -221,7 +221,7 @@ class Assembly:
     def _operand(self, member: Node, owner: Mapping[Node, Group]) -> tuple[str, int]:
         """Return the key of what a weight multiplies, and 0 for a state, 1 for anything else, 2 for a bias."""
         product = member
-        if member.op.name != "matmul":
+        if member in self.kinds.weight:
             product = next((use.user for use in self.timeline.users[member] if use.user.op.name == "matmul"), member)
         if product.op.name != "matmul":
             return "", 2

@@ -21,7 +21,7 @@ from . import formula
 from .formula import ATOM, POWER, Piece
 from .groups import Kinds
 from .labels import name_of
-from .timeline import cell_of
+from .timeline import PLUMBING, cell_of
 from .words import Rich, Run
 
 Cut = tuple[int, int] | None
@@ -195,8 +195,8 @@ class Equations:
             return False
         if node.name is not None:
             return True
-        plumbing = node.dtype.kind == "b" or node.op.name in ("slice", "transpose", "reshape", "broadcast_to", "cast", "stop_gradient")
-        return len(set(users)) > 1 and not affine and not plumbing
+        short = node.dtype.kind == "b" or node.op.name in PLUMBING or node.op.name == "stop_gradient"
+        return len(set(users)) > 1 and not affine and not short
 
     def _stops(self, node: Node, head: Node) -> bool:
         """Tell whether `node` is written by name inside the equation of `head`."""
@@ -278,7 +278,7 @@ class Equations:
         if block.cut is None:
             return whole
         low, high = block.cut
-        name: Rich = (*whole, Run(f"[{low}:{high}]"))
+        name: Rich = (*whole, Run(f"[{':, ' * block.axis}{low}:{high}]"))
         gate = "" if head is None or head.name is None or len(head.name) > 2 else head.name
         if gate and len(whole) > 1 and whole[1].shift == "sub" and len(whole[1].text) == 2:
             after = (whole[0], Run(whole[1].text[0] + gate, "sub"), *whole[2:])

@@ -184,13 +184,12 @@ class Rolled(Assembly):
         return one_line(", ".join(parts), 240)
 
     def _folded_tags(self, identity: str, boxes: Sequence[Box]) -> list[Tag]:
-        found: dict[object, list[Tag]] = defaultdict(list)
+        found: dict[tuple[str, int], list[Tag]] = defaultdict(list)
         for box in boxes:
-            seen: Counter[object] = Counter()
+            seen: Counter[str] = Counter()
             for tag in box.tags:
-                name = (tag.parameter, tag.operand)
-                found[name, seen[name]].append(tag)
-                seen[name] += 1
+                found[tag.parameter, seen[tag.parameter]].append(tag)
+                seen[tag.parameter] += 1
         tags = []
         for place, same in enumerate(found.values()):
             uses = [use for tag in same for use in self.old_uses[tag.id]]

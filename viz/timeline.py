@@ -138,8 +138,9 @@ class Timeline:
         lanes: list[LaneNodes] = []
         known: dict[Node | str, LaneNodes] = {}
         for entry, nodes in entries.items():
-            made = [self.key[node] for node in nodes.values() if node in self.key]
-            lane = next((known[name] for name in (*nodes.values(), *made) if name in known), None)
+            keys = [self.key[node] for node in nodes.values() if node in self.key]
+            names: list[Node | str] = [*nodes.values(), *keys]
+            lane = next((known[name] for name in names if name in known), None)
             if lane is None:
                 lane = LaneNodes("", reverse=entry in back)
                 lanes.append(lane)

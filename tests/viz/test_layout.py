@@ -149,7 +149,8 @@ def test_everything_is_inside_the_view_box(picture):
 def test_labels_fit_their_boxes(picture):
     for box, spot in picture.body.boxes:
         if box.role != "pointwise" and not box.tags:
-            assert width(box.label, {"op": OP, "function": NOTE, "delay": NOTE}.get(box.role, TEXT)) <= spot.w - 4, box.id
+            size = {"op": OP, "function": NOTE, "delay": NOTE}.get(box.role, TEXT)
+            assert width(box.label, size) <= spot.w - 4, box.id
     chips = defaultdict(list)
     boxes = {tag.id: spot for box, spot in picture.body.boxes for tag in box.tags}
     for tag, spot in picture.body.chips:

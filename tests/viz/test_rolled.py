@@ -1,4 +1,4 @@
-"""The rolled view: every number is the unrolled drawing's, folded as the caption says, and nothing is lost on the way."""
+"""The rolled view: every number is the unrolled drawing's, folded as the caption says, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -143,6 +143,16 @@ def test_the_caption_says_what_an_edge_stands_for_and_what_is_hidden(cell):
     title = next(edge.title for edge in scene.edges if edge.source.endswith(".delay@t"))
     assert "root of the sum of squares" in title
     assert "(t = " in title
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "identity"])
+def test_every_weight_is_shown_once_in_a_cell_with_all_its_uses(activation):
+    net = rnn.unroll(rnn.RNN(2, 3, activation=activation, rng=0), np.ones((4, 1, 2)))
+    figure = viz.draw(mg.ops.add_n(*(mg.sum(step.h) for step in net.steps)), level="rolled")
+    (tags,) = (box.tags for box in figure.scene.boxes if box.tags)
+    assert [plain(tag.label) for tag in tags] == ["W_hh", "W_ih", "b_hh", "b_ih"]
+    assert all(tag.title.startswith(f"{plain(tag.label)}, 4 uses; their sum is ") for tag in tags)
+    assert [len(figure.behind.uses[tag.id]) for tag in tags] == [4] * 4
 
 
 def test_a_long_sequence_is_one_cell_whatever_its_length():
