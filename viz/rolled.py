@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from minigrad import Edge as Use
@@ -19,13 +19,16 @@ from minigrad import Node
 from .assemble import Assembly
 from .labels import shape_text
 from .measure import mark, norm
-from .scene import Box, Cell, Column, Edge, Mark, Scene, Tag
+from .scene import Box, Cell, Column, Edge, Mark, RolledScene, Scene, Tag
 from .timeline import LaneNodes
 from .words import Rich, Run, number, one_line, plain, plural, rich
 
 STEP, BEFORE, AFTER, END = "@t", "@t-1", "@t+1", "@end"
 """Endings of ids: of what happens at a step, of the states that come from the step before or, read backward, after, and
 of what follows the last step."""
+
+MOST_LANES, MOST_ROWS = 4, 8
+"""States and steps that the table beside the drawing tells of; of more steps, the first and the last."""
 
 HANDED_ON = frozenset({"state", "junction"})
 """Roles of boxes that hand on what arrives: their edges have the gain 1."""
@@ -69,7 +72,7 @@ class Rolled(Assembly):
         for lane in self.timeline.lanes:
             self._loop(lane)
 
-    def finish(self, scene: Scene) -> Scene:
+    def finish(self, scene: Scene) -> RolledScene:
         """Return `scene` with the words of a rolled drawing."""
         several = self.count > 1
         said = f"One drawing for {plural(self.count, 'step')}"
@@ -82,14 +85,27 @@ class Rolled(Assembly):
             hidden += "colour that over the same of what arrived; tooltips tell the smallest and the largest. "
         if self.fewer:
             hidden += f"{self.fewer} of the boxes stand for fewer steps than {self.count}. "
-        return dataclasses.replace(
-            scene,
-            level="rolled",
-            title=(*scene.title, Run(", rolled")) if several else scene.title,
-            subtitle=(Run(said),),
-            hidden=(Run(hidden), *self._said_of_given()),
-            norm=rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else (),
-        )
+        fields = {field.name: getattr(scene, field.name) for field in dataclasses.fields(scene)} | {
+            "level": "rolled",
+            "title": (*scene.title, Run(", rolled")) if several else scene.title,
+            "subtitle": (Run(said),),
+            "hidden": (Run(hidden), *self._said_of_given()),
+            "norm": rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else (),
+        }
+        return RolledScene(**fields, table=tuple(self._table()))
+
+    def _table(self) -> Iterable[tuple[Rich, ...]]:
+        """Yield the gradients that arrive at the states step by step: the first and the last of a long sequence."""
+        lanes = [lane for lane in self.timeline.lanes if lane.key in self.loops]
+        times = self.timeline.times
+        if self.sweep is None or not 0 < len(lanes) <= MOST_LANES:
+            return
+        yield (Run("t"),), *((Run("|∂L/∂"), *self._label(lane, "t"), Run("|")) for lane in lanes)
+        ends = times if len(times) <= MOST_ROWS else [*times[: MOST_ROWS // 2], -1, *times[-(MOST_ROWS // 2) :]]
+        for t in ends:
+            sizes = [self._adjoint([lane.nodes[t]]) if t in lane.nodes else None for lane in lanes]
+            row = ("" if size is None else number(size) for size in sizes) if t >= 0 else ("…" for _ in lanes)
+            yield (Run(str(t + 1) if t >= 0 else "…"),), *((Run(text),) for text in row)
 
     def _said_of_given(self) -> Rich:
         """Return which states are given, and at which step."""

@@ -204,3 +204,13 @@ class OpenScene(Scene):
 
     equations: tuple[Equation, ...] = ()
     key: tuple[Rich, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RolledScene(Scene):
+    """A scene in which every step is one drawing, and a table of what its edges do not tell: what arrives when.
+
+    The first row of the table names its columns.
+    """
+
+    table: tuple[tuple[Rich, ...], ...] = ()

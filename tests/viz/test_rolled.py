@@ -155,6 +155,22 @@ def test_every_weight_is_shown_once_in_a_cell_with_all_its_uses(activation):
     assert [len(figure.behind.uses[tag.id]) for tag in tags] == [4] * 4
 
 
+def test_the_table_beside_it_tells_what_arrives_at_every_step():
+    reading = rnn.read("hello hello", rnn.LSTM)
+    scene = viz.draw(reading, level="rolled").scene
+    steps = reading.unrolled.steps
+    gradients = mg.grad(reading.loss, [node for step in steps for node in (step.h, step.c)])
+    run = mg.run(gradients)
+    sizes = iter([float(np.linalg.norm(run[gradient])) for gradient in gradients])
+    head, *rows = [[plain(entry) for entry in row] for row in scene.table]
+    assert head == ["t", "|∂L/∂h_t|", "|∂L/∂c_t|"]
+    assert [row[0] for row in rows] == ["1", "2", "3", "4", "…", "7", "8", "9", "10"]
+    told = {int(row[0]): list(map(float, row[1:])) for row in rows if row[0] != "…"}
+    for t, pair in enumerate(zip(sizes, sizes, strict=True), 1):
+        assert told.get(t, pair) == pytest.approx(pair, rel=0.06)
+    assert viz.draw(reading.unrolled, level="rolled").scene.table == ()
+
+
 def test_a_long_sequence_is_one_cell_whatever_its_length():
     short, long = (viz.draw(rnn.read("hello" * many, rnn.LSTM), level="rolled").picture for many in (1, 20))
     assert [spot for _, spot in short.body.boxes if spot] != []

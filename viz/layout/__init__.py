@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..scene import OpenScene, Scene
+from ..scene import OpenScene, RolledScene, Scene
 from ..words import Run, plural
 from . import cells, loops, panel, steps
 from .picture import Picture, compose
@@ -16,7 +16,8 @@ __all__ = ["Picture", "arrange"]
 def arrange(scene: Scene) -> Picture:
     """Return `scene` with coordinates; the same scene gives the same numbers on every machine."""
     if scene.level == "rolled":
-        return compose(*loops.arrange(scene, _rows))
+        shown, body = loops.arrange(scene, _rows)
+        return compose(shown, panel.tabled(body, shown) if isinstance(shown, RolledScene) else body)
     if scene.level == "cell":
         try:
             return compose(scene, cells.arrange(scene))

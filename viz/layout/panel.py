@@ -1,10 +1,10 @@
-"""The layout of the equations that stand beside a step which is open."""
+"""The layout of what stands beside a drawing in words: the equations of an open step, the table of a rolled one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..scene import OpenScene
+from ..scene import OpenScene, RolledScene
 from ..words import Rich, width, wrap
 from .sizes import NOTE, TEXT
 from .stamp import Body, Word
@@ -15,7 +15,8 @@ ROOM = 540.0
 
 FORMULA = TEXT + 1
 NUMBERS = NOTE
-LINE = 1.35
+LINE, TALL = 1.35, 1.55
+BETWEEN = 22.0
 INDENT, HANGING, APART = 18.0, 22.0, 11.0
 
 
@@ -31,6 +32,24 @@ def beside(body: Body, scene: OpenScene) -> Body:
         y += gap
     body.width = left + wide
     body.height = max(body.height, y + 20)
+    return body
+
+
+def tabled(body: Body, scene: RolledScene) -> Body:
+    """Return `body` with the table of `scene` at its right, numbers flush right in their columns."""
+    if not scene.table:
+        return body
+    x, high = body.width + GUTTER, TEXT * TALL
+    for place in range(len(scene.table[0])):
+        wide = max(width(row[place], TEXT) for row in scene.table)
+        x += wide
+        for line, row in enumerate(scene.table):
+            y = (body.height - high * (len(scene.table) - 2)) / 2 + high * line
+            if row[place]:
+                body.words.append(Word(row[place], x, y, TEXT, "end", "" if line else "quiet"))
+        x += BETWEEN
+    body.width = x - BETWEEN
+    body.height = max(body.height, high * (len(scene.table) + 1))
     return body
 
 
