@@ -187,6 +187,37 @@ def test_the_equations_of_a_cell_of_ones_own_hold_too(rows, t):
     assert ("U[0:4]^T" in printed[0]) is rows
 
 
+def nested() -> mg.Node:
+    """A cell that slices slices, adds pieces of a parameter of two axes and named sums, and has a gate called h."""
+    rng = np.random.default_rng(2)
+    w, table, h = (
+        mg.parameter(rng.normal(size=(8, 3)), name="weight_ih_l0"),
+        mg.parameter(rng.normal(size=(1, 8)), name="P"),
+        mg.constant(np.zeros((2, 2))),
+    )
+    for t in range(3):
+        with mg.scope("nest", t=t):
+            x = mg.constant(rng.normal(size=(2, 3))).named("x")
+            a = x @ w.T
+            inner = a[:, 2:8]
+            g = mg.tanh(inner[:, 2:4] + h).named("g")
+            s = (g + table[:, 4:6]).named("s")
+            h = mg.tanh(a[:, :2] + (s + g)).named("h")
+    return mg.sum(h)
+
+
+def test_slices_of_slices_pieces_of_tables_and_named_sums():
+    assert check_equations(nested(), 1) == 3
+    maths, run = maths_of(nested(), 1)
+    printed = [plain(maths.formula(head)).replace(TIGHT, " ") for head in maths.heads]
+    assert printed == ["g_2 = tanh(W_ig x_2 + h_1)", "s_2 = g_2 + P[:, 4:6]^T", "h_2 = tanh(W_ih[0:2] x_2 + s_2 + g_2)"]
+    for head in maths.heads:
+        total = sum(maths.value(part, run) for part in maths.summands(head))
+        inner = head if head.name == "s" else head.args[0]
+        np.testing.assert_allclose(np.broadcast_to(total, inner.shape), run[inner], rtol=1e-13)
+    assert [len(maths.summands(head)) for head in maths.heads] == [2, 2, 3]
+
+
 def test_masks_are_written_by_their_sign_and_what_has_one_name_is_told_apart():
     net = rnn.unroll(rnn.LSTM(2, 3, rng=0), np.ones((3, 2, 2)), lengths=[2, 3])
     scene = viz.draw(mg.sum(net.steps[-1].h), level="open", step=1).scene
@@ -259,20 +290,21 @@ def test_closed_steps_carry_what_crosses_to_the_open_one(net, data):
     sweep = mg.backprop(loss, list(net.model.parameters.values()))
     run = mg.run(list(sweep.contributions.values()))
     boxes = {box.id: box for box in scene.boxes}
-    tall = net.sizes[4] - 1
-    state = net.unrolled.steps[t].h
-    sent = [
-        run[c] for use, c in sweep.contributions.items() if use.argument is state and use.user.scope.get("t") == t + 1
-    ]
-    into = [
-        e
-        for e in scene.edges
-        if boxes[e.target].role == "closed" and boxes[e.source].column == boxes[e.target].column - 1
-    ]
-    found = [edge.mark for edge in into if boxes[edge.source].label[0].text == "h" and f"@{t}" in edge.source]
-    assert len(found) == (net.sizes[4] if t < count - 1 else 0)
-    if found:
-        assert found[tall].norm == pytest.approx(float(np.linalg.norm(sum(sent))), rel=1e-12, abs=1e-300)
+    last = f"l{net.sizes[4] - 1}/h"
+
+    def crossing(at: int) -> float:
+        state = net.unrolled.steps[at].h
+        uses = [
+            c for use, c in sweep.contributions.items() if use.argument is state and use.user.scope.get("t") == at + 1
+        ]
+        return float(np.linalg.norm(sum(run[term] for term in uses)))
+
+    for edge in scene.edges:
+        source, target = boxes[edge.source], boxes[edge.target]
+        if source.role == "closed" and target.column == source.column < kinds.index("step") and last in target.lane:
+            assert edge.mark.norm == pytest.approx(crossing(t - 1), rel=1e-12, abs=1e-300)
+        if target.role == "closed" and source.column > 0 and source.id.endswith(f"@{t}") and last in source.lane:
+            assert edge.mark.norm == pytest.approx(crossing(t), rel=1e-12, abs=1e-300)
 
 
 @pytest.mark.parametrize(("step", "columns"), [(0, 3), (1, 4), (3, 3)])

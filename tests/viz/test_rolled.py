@@ -155,6 +155,16 @@ def test_every_weight_is_shown_once_in_a_cell_with_all_its_uses(activation):
     assert [len(figure.behind.uses[tag.id]) for tag in tags] == [4] * 4
 
 
+def test_a_weight_used_twice_in_a_step_has_two_tags():
+    w, b, h = mg.parameter([[0.5]], name="w"), mg.parameter([0.2], name="b"), mg.constant([[0.1]])
+    for t in range(3):
+        with mg.scope("twice", t=t):
+            h = mg.tanh(h @ w + b + b).named("h")
+    scene = viz.draw(mg.sum(h), level="rolled").scene
+    (tags,) = (box.tags for box in scene.boxes if box.tags)
+    assert [tag.title.split(";")[0] for tag in tags] == ["w, 3 uses", "b, 3 uses", "b, 3 uses"]
+
+
 def test_the_table_beside_it_tells_what_arrives_at_every_step():
     reading = rnn.read("hello hello", rnn.LSTM)
     scene = viz.draw(reading, level="rolled").scene
