@@ -218,6 +218,18 @@ def test_slices_of_slices_pieces_of_tables_and_named_sums():
     assert [len(maths.summands(head)) for head in maths.heads] == [2, 2, 3]
 
 
+def test_only_curved_functions_have_a_slope_to_tell():
+    h = mg.parameter([[0.5, -0.5]], name="h")
+    for t in range(2):
+        with mg.scope("cell", t=t):
+            h = (-mg.tanh(-h) + mg.exp(h)).named("h")
+    (equation,) = viz.draw(mg.sum(h), level="open", step=1).scene.equations
+    assert plain(equation.formula) == "h_2 = −tanh(−h_1) + exp(h_1)"
+    slopes = [plain(line) for line in equation.numbers if "′" in plain(line)]
+    assert [line.split("′")[0] for line in slopes] == ["tanh", "exp"]
+    assert ["saturated" in line for line in slopes] == [True, False]
+
+
 def test_masks_are_written_by_their_sign_and_what_has_one_name_is_told_apart():
     net = rnn.unroll(rnn.LSTM(2, 3, rng=0), np.ones((3, 2, 2)), lengths=[2, 3])
     scene = viz.draw(mg.sum(net.steps[-1].h), level="open", step=1).scene

@@ -165,6 +165,17 @@ def test_a_weight_used_twice_in_a_step_has_two_tags():
     assert [tag.title.split(";")[0] for tag in tags] == ["w, 3 uses", "b, 3 uses", "b, 3 uses"]
 
 
+@pytest.mark.parametrize("level", ["cell", "op", "rolled", "open"])
+def test_padded_nets_and_nets_that_read_both_ways_are_drawn_and_have_a_page(level):
+    """Masks stand before and behind the cell; the page tells of what is drawn, not of what rows leave out."""
+    model = rnn.GRU(2, 2, layers=2, bidirectional=True, reset="before", rng=0)
+    net = rnn.unroll(model, np.ones((4, 2, 2)), lengths=[1, 3])
+    for subject in (net, mg.sum(net.outputs)):
+        figure = viz.draw(subject, level=level)
+        ElementTree.fromstring(figure.svg)
+        assert figure.html.startswith("<!DOCTYPE html>")
+
+
 def test_the_table_beside_it_tells_what_arrives_at_every_step():
     reading = rnn.read("hello hello", rnn.LSTM)
     scene = viz.draw(reading, level="rolled").scene
