@@ -61,7 +61,7 @@ class Rolled(Assembly):
         self.box = {box.id: box for box in self.boxes}
         self.old, self.old_uses, self.members, self.uses = self.members, self.uses, {}, {}
         self.members |= {item: self.old[item] for item in self.dock}
-        self.count, self.fewer = len(shown), 0
+        self.count, self.fewer, self.within = len(shown), 0, frozenset(shown)
         self.name: dict[str, str] = {}
         self.loops: Counter[str] = Counter()
         self._fold_columns()
@@ -93,6 +93,13 @@ class Rolled(Assembly):
             "norm": rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else (),
         }
         return RolledScene(**fields, table=tuple(self._table()))
+
+    def _title(self, node: Node, called: str) -> str:
+        """Return the tooltip of a box that stays as it is: those of single steps would be thrown away."""
+        return super()._title(node, called) if node not in self.timeline.step or self._at_end(node) else ""
+
+    def _at_end(self, node: Node) -> bool:
+        return self.timeline.end is not None and self.timeline.step[node] == self.timeline.end
 
     def _table(self) -> Iterable[tuple[Rich, ...]]:
         """Yield the gradients that arrive at the states step by step: the first and the last of a long sequence."""
@@ -147,13 +154,11 @@ class Rolled(Assembly):
         for box in self.flat.boxes:
             found[box.key, self.flat.ending(box)].append(box)
         self.boxes = []
-        self.folded: dict[str, list[Box]] = {}
         for (key, ending), boxes in found.items():
             if ending == BEFORE:
                 continue
             identity = f"{key}{ending}"
             self.name |= {box.id: identity for box in boxes}
-            self.folded[identity] = boxes
             self.members[identity] = [node for box in boxes for node in self.old[box.id]]
             self.boxes.append(self._folded_box(identity, ending, boxes))
             self.fewer += ending == STEP and len(boxes) < self.count
@@ -245,7 +250,7 @@ class Rolled(Assembly):
     def _onward(self, lane: LaneNodes, node: Node, t: int) -> list[Use]:
         """Return the uses of the state `node` of step `t` in the step that comes next."""
         after = t - 1 if lane.reverse else t + 1
-        within = after in self.timeline.times
+        within = after in self.within
         return [use for use in self.timeline.users[node] if within and self.timeline.step.get(use.user) == after]
 
     def _fold_edges(self) -> None:
@@ -282,7 +287,7 @@ class Rolled(Assembly):
     def _folded_edge(
         self, start: str, end: str, found: Mark | None, edges: Sequence[Edge], uses: Sequence[Use]
     ) -> None:
-        called = next(box.label for box in self.boxes if box.id == start) or self.box[edges[0].target].label
+        called = next((box.label for box in self.boxes if box.id == start), ()) or self.box[edges[0].target].label
         sizes = {self.flat.step.get(self.box[e.target].column, -1): e.mark.norm for e in edges if e.mark}
         shape = shape_text(uses[0].argument.shape) if uses else ""
         self._add(start, end, found, uses, f"{plain(called)}, {shape}", sizes)
@@ -305,7 +310,7 @@ class Rolled(Assembly):
         """Add the way back of a state: over a delay to where the next step takes it up."""
         uses: dict[int, list[Use]] = {}
         for t, node in lane.nodes.items():
-            onward = self._onward(lane, node, t) if t in self.timeline.times else []
+            onward = self._onward(lane, node, t) if t in self.within else []
             if onward:
                 uses[t] = onward
         here = f"{lane.key}.state{STEP}"

@@ -11,7 +11,7 @@ import minigrad as mg
 from minigrad import GradientError
 from minigrad.paths import Flow
 
-from ..drawing import Level, Study, Subject, figure_of, study
+from ..drawing import LEVELS, Level, Study, Subject, figure_of, study
 from ..figure import Figure
 from ..scene import Scene
 from ..svg import render
@@ -29,24 +29,26 @@ def inspect(
     level: Level = "cell",
     theme: str = "auto",
     steps: int | None = None,
+    step: int | None = None,
 ) -> Figure:
     """Return a figure whose `html` is the inspector of `subject`: one file that works without a network.
 
     `subject` is what `viz.draw` takes. `flow` says which gradient can be lit up path by path; by default it is that
-    of the loss in the recurrent weight. `level` is the one shown first, `steps` how many steps are shown at most.
-    Raises ValueError for a level or theme that does not exist.
+    of the loss in the recurrent weight. `level` is the one shown first, `steps` how many steps are shown at most,
+    `step` the one that is open where `level` is `"open"`.
+    Raises ValueError for a level, theme or step that does not exist.
 
     >>> import rnn, viz
     >>> figure = viz.inspect(rnn.read("hello", rnn.LSTM))
     >>> figure.html[:15], "//" in figure.html.replace("http://www.w3.org/2000/svg", "").split("<script")[0]
     ('<!DOCTYPE html>', False)
     """
-    if level not in ("cell", "op"):
-        raise ValueError(f'level must be "cell" or "op", got {level!r}')
+    if level not in LEVELS:
+        raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
     found = study(subject)
     if found.loss is None and flow is not None:
         found = study(flow.y)
-    figure = figure_of(found, level, theme, steps)
+    figure = figure_of(found, level, theme, steps, step=step)
     assert figure.behind is not None
     figure.behind.flow = flow
     return figure

@@ -289,7 +289,7 @@ def test_long_sequences_stay_small():
 
 
 def test_refuses_a_level_that_does_not_exist(reading):
-    with pytest.raises(ValueError, match='level must be "cell" or "op"'):
+    with pytest.raises(ValueError, match="level must be one of cell, op, rolled, open, got"):
         viz.inspect(reading, level="atom")
 
 
