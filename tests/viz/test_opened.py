@@ -100,6 +100,7 @@ def check_equations(loss: mg.Node, t: int) -> int:
     return count
 
 
+@settings(max_examples=20)
 @given(NETS, st.data())
 def test_every_equation_as_it_is_printed_gives_the_number_of_the_run(net, data):
     t = data.draw(st.integers(0, len(net.losses) - 1))
@@ -239,6 +240,7 @@ def test_masks_are_written_by_their_sign_and_what_has_one_name_is_told_apart():
     assert len({formula.split(" = ")[0] for formula in written}) == len(written)
 
 
+@settings(max_examples=20)
 @given(NETS, st.data())
 def test_the_terms_add_up_to_what_the_function_is_of(net, data):
     t = data.draw(st.integers(0, len(net.losses) - 1))
@@ -254,6 +256,7 @@ def test_the_terms_add_up_to_what_the_function_is_of(net, data):
     assert summed
 
 
+@settings(max_examples=20)
 @given(NETS, st.data())
 def test_the_numbers_beside_an_equation_are_the_runs(net, data):
     t = data.draw(st.integers(0, len(net.losses) - 1))
@@ -290,6 +293,7 @@ def _slope(name: str, x: np.ndarray) -> np.ndarray:
         return 1 / np.cosh(x) ** 2 if name == "tanh" else (x > 0).astype(float)
 
 
+@settings(max_examples=20)
 @given(recurrent_nets(lengths=False, bidirectional=False), st.data())
 def test_closed_steps_carry_what_crosses_to_the_open_one(net, data):
     t = data.draw(st.integers(0, len(net.losses) - 1))

@@ -55,6 +55,7 @@ def folded(scene: Scene) -> dict[tuple[str, str], list]:
     return found
 
 
+@settings(max_examples=20)
 @given(NETS)
 def test_an_edge_shows_the_root_of_the_sum_of_squares_over_the_steps(net):
     rolled, unrolled = both(net)
@@ -68,6 +69,7 @@ def test_an_edge_shows_the_root_of_the_sum_of_squares_over_the_steps(net):
             assert edge.mark.norm == pytest.approx(math.hypot(*norms), rel=1e-12), key
 
 
+@settings(max_examples=20)
 @given(NETS)
 def test_the_gain_is_what_is_sent_over_what_arrives_both_over_all_steps(net):
     rolled, unrolled = both(net)
@@ -79,6 +81,7 @@ def test_the_gain_is_what_is_sent_over_what_arrives_both_over_all_steps(net):
             assert edge.mark.gain == pytest.approx(edge.mark.norm / arrives, rel=1e-9), key
 
 
+@settings(max_examples=20)
 @given(recurrent_nets(lengths=False, max_layers=1, bidirectional=False))
 def test_a_loop_carries_what_the_next_steps_send_back(net):
     """Against the gradient graph, evaluated: a way the figures do not take."""
@@ -105,6 +108,7 @@ def _later(user: mg.Node, t: int) -> bool:
     return user.scope.get("t") == t + 1
 
 
+@settings(max_examples=20)
 @given(NETS)
 def test_everything_of_a_step_is_drawn_once(net):
     rolled, unrolled = both(net)
@@ -118,6 +122,7 @@ def test_everything_of_a_step_is_drawn_once(net):
     assert {item.id for item in rolled.dock} == {tag.parameter for tag in tags}
 
 
+@settings(max_examples=20)
 @given(NETS)
 def test_every_state_comes_back_to_where_the_next_step_takes_it_up(net):
     figure = viz.draw(mg.ops.add_n(*net.losses) if len(net.losses) > 1 else net.losses[0], level="rolled")
@@ -169,11 +174,9 @@ def test_a_weight_used_twice_in_a_step_has_two_tags():
 def test_padded_nets_and_nets_that_read_both_ways_are_drawn_and_have_a_page(level):
     """Masks stand before and behind the cell; the page tells of what is drawn, not of what rows leave out."""
     model = rnn.GRU(2, 2, layers=2, bidirectional=True, reset="before", rng=0)
-    net = rnn.unroll(model, np.ones((4, 2, 2)), lengths=[1, 3])
-    for subject in (net, mg.sum(net.outputs)):
-        figure = viz.draw(subject, level=level)
-        ElementTree.fromstring(figure.svg)
-        assert figure.html.startswith("<!DOCTYPE html>")
+    net = rnn.unroll(model, np.ones((2, 2, 2)), lengths=[1, 2])
+    ElementTree.fromstring(viz.draw(net, level=level).svg)
+    assert viz.draw(mg.sum(net.outputs), level=level).html.startswith("<!DOCTYPE html>")
 
 
 def test_the_table_beside_it_tells_what_arrives_at_every_step():
@@ -294,7 +297,7 @@ def test_the_page_shows_the_rolled_cell_and_the_unrolled_ones():
     assert len(state["nodes"]) == 4
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(NETS, st.booleans())
 def test_no_box_lies_on_another_and_no_edge_on_a_box(net, last):
     loss = mg.sum(net.unrolled.steps[-1].h) if last else mg.ops.add_n(*net.losses, *net.losses)
