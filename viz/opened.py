@@ -187,6 +187,7 @@ class Opened(Assembly):
 def told(array: Array) -> Rich:
     """Return the numbers of an array: each, if they are few, else mean and range.
 
+    >>> from viz.words import plain
     >>> plain(told(np.array([0.5, -0.25]))), plain(told(np.arange(10.0)))
     ('(0.50, -0.25)', 'mean 4.5, from 0 to 9.0')
     """
