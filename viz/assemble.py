@@ -17,7 +17,7 @@ from .buses import Bus, looks, prepared
 from .groups import Group, Grouping, Kinds, cells, ops, tangled
 from .labels import at_step, character, name_of, shape_text
 from .measure import Sweep, mark, norm, told
-from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Tag
+from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Scene, Tag
 from .shares import noted, shared
 from .timeline import CellKey, LaneNodes, cell_name
 from .values import finite, without_time
@@ -93,6 +93,10 @@ class Assembly:
         drawn = [edge for edge in self.edges if {edge.source, edge.target} <= known]
         self.undrawn += len(self.edges) - len(drawn)
         self.edges = drawn
+
+    def finish(self, scene: Scene) -> Scene:
+        """Return `scene`, made of these parts, with the words of the view that it shows."""
+        return scene
 
     @property
     def reference(self) -> float:
@@ -271,7 +275,7 @@ class Assembly:
     def _operand(self, member: Node, owner: Mapping[Node, Group]) -> tuple[str, int]:
         """Return the key of what a weight multiplies, and 0 for a state, 1 for anything else, 2 for a bias."""
         product = member
-        if member.op.name not in PRODUCTS:
+        if member in self.kinds.weight:
             product = next((use.user for use in self.timeline.users[member] if use.user.op.name in PRODUCTS), member)
         if product.op.name not in PRODUCTS:
             return "", 2
@@ -373,8 +377,7 @@ class Assembly:
                 if source is not None:
                     place = slot if self.level == "op" else 0
                     uses.setdefault((source, place), []).append(Use(member, slot))
-        leaving = [m for m in group.members if any(u.user not in members for u in self.timeline.users[m])]
-        adjoint = self._adjoint(leaving or group.members[-1:])
+        adjoint = self._adjoint(self._leaving(group.members))
         for (source, _), found in uses.items():
             sent = self._sent(found)
             cut = self.sweep is not None and all(use.user.op.name == "stop_gradient" for use in found)
@@ -404,6 +407,12 @@ class Assembly:
         if arg in self.timeline.step and arg.args and arg not in self.kinds.weight:
             self.undrawn += 1
         return None
+
+    def _leaving(self, members: Sequence[Node]) -> list[Node]:
+        """Return the nodes of a box that others use, or its last."""
+        inside = set(members)
+        found = [m for m in members if any(use.user not in inside for use in self.timeline.users[m])]
+        return found or list(members[-1:])
 
     def _adjoint(self, nodes: Iterable[Node]) -> float | None:
         if self.sweep is None:

@@ -24,7 +24,7 @@ from minigrad import check as checking
 from rnn import commands as training
 
 from . import charts, engines, lessons
-from .drawing import figure_of, study
+from .drawing import LEVELS, figure_of, study
 from .figure import WRITERS, Figure, MissingExtra, UnsupportedFormat, replace
 from .proof import Proof
 from .theme import THEMES
@@ -112,6 +112,8 @@ def _draw_arguments(parser: argparse.ArgumentParser) -> None:
         "  minigrad draw gru --layers 2 --bidirectional\n"
         "  minigrad draw lstm --text hello --edges share\n"
         "  minigrad draw rnn --steps 3 --level op --engine dot\n"
+        "  minigrad draw lstm --level rolled\n"
+        "  minigrad draw gru --level open --step 3\n"
         "  minigrad draw lstm --steps 12 --chart river -o river.pdf\n\n" + _FRESH
     )
     _net_arguments(parser)
@@ -184,9 +186,16 @@ def _net_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--whole", action="store_true", help=told)
     parser.add_argument(
         "--level",
-        choices=("cell", "op"),
+        choices=LEVELS,
         default="cell",
-        help="cell: gates and states, as drawn by hand (default); op: every single operation",
+        help="cell: gates and states, as drawn by hand (default); op: every single operation; rolled: one cell for all "
+        "steps, its states looping back; open: every operation of one step, with its equations and their numbers",
+    )
+    parser.add_argument(
+        "--step",
+        metavar="T",
+        type=_whole("--step", 1, LONGEST),
+        help="which step is open at --level open, counted from 1 as on the figure (default: the middle one)",
     )
     parser.add_argument(
         "--edges",
@@ -257,11 +266,12 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
         option = "--edges share" if options.edges == "share" else "--engine dot"
         raise Refusal(f"{option} is for the net: a {chart} has no edges; leave out one of the two")
     engines.check(options.engine)
+    step = _step(options, len(text) - 1, chart)
     reading = rnn.read(text, _net(options), options.hidden, rng=options.seed)
     found = study(reading, edges=options.edges)
     if chart is None:
-        steps = len(text) if options.whole else None
-        figure = figure_of(found, options.level, options.theme, steps, sites=False, engine=options.engine)
+        whole = len(text) if options.whole else None
+        figure = figure_of(found, options.level, options.theme, whole, sites=False, step=step, engine=options.engine)
     elif found.proof is None or len(reading.losses) < 2:
         raise Refusal(f"a {chart} shows a gradient through time; give two steps or more, like --steps 4")
     else:
@@ -281,6 +291,18 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
         stream,
     )
     return _print_proof(found.proof, stream) if found.proof else 0
+
+
+def _step(options: argparse.Namespace, count: int, chart: str | None) -> int | None:
+    """Return the step to open, counted from 0, or None for the middle one; refuse one that is not there."""
+    step: int | None = options.step
+    if step is None:
+        return None
+    if options.level != "open" or chart is not None:
+        raise Refusal("--step says which step is open; it goes with --level open")
+    if step > count:
+        raise Refusal(f"--step expects a step of the net, from 1 to {count}, got {step}")
+    return step - 1
 
 
 def _print_proof(proof: Proof, stream: TextIO) -> int:

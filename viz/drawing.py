@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -22,16 +22,19 @@ from .figure import Figure
 from .groups import Kinds
 from .labels import character, name_of, short
 from .measure import Sweep, backward, evaluate, norm
+from .opened import Opened
 from .phases import passed_on
 from .proof import Proof, prove, prove_uses
+from .rolled import Rolled
 from .scene import Measure, Scene
 from .telling import Telling, telling
 from .timeline import ENCODER, Timeline
 from .words import Rich, number, plural, rich
 
-Level = Literal["cell", "op"]
+Level = Literal["cell", "op", "rolled", "open"]
 Subject = Node | Sequence[Node] | Unrolled | Reading
 
+LEVELS: tuple[Level, ...] = get_args(Level)
 WHOLE = {"cell": 8, "op": 5}
 """How many steps fit on a slide with text one can read; longer sequences show head, tail and the most telling steps."""
 FEW = {"cell": 6, "op": 4}
@@ -89,6 +92,7 @@ def draw(
     engine: engines.Engine = "lanes",
     theme: str = "light",
     steps: int | None = None,
+    step: int | None = None,
 ) -> Figure:
     """Draw `subject` unrolled in time, with its gradient if it has a loss.
 
@@ -96,9 +100,12 @@ def draw(
     A net that reads what a later step of another made, as a decoder does, stands behind it in columns of its own.
 
     `subject` is a scalar node (its gradient is drawn), a list of nodes, an `rnn.Unrolled` (no loss,
-    so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand, or
-    `"op"`, every operation. Long sequences show their first and last steps and those that change the
-    gradient most; `steps` says how many steps to show at most.
+    so no gradient), or what `rnn.read` returns. `level` is `"cell"`, as one draws by hand; `"op"`,
+    every operation; `"rolled"`, one cell whose states loop back to it, for all steps; or `"open"`,
+    every operation of one step, the others closed, and its equations with the numbers of this run.
+    Long sequences show their first and last steps and those that change the gradient most; `steps` says
+    how many steps to show at most. `step` says which one is open, counted from 0 as in the scope label
+    `t`; without it the middle one.
 
     `edges` says what the gradient arrows show: `"magnitude"`, the norm of what comes back, or `"share"`, the signed
     share of all paths of `flow` through the edge, whose widths add up at every box. By default it is the share where
@@ -118,10 +125,10 @@ def draw(
     >>> viz.words.plain(viz.draw(reading, flow=mg.flow(reading.loss, weight)).scene.sentence).split(". ")[1]
     'Of what passes from step to step, 74 % on c, 26 % on h'
     """
-    if level not in WHOLE:
-        raise ValueError(f'level must be "cell" or "op", got {level!r}')
+    if level not in LEVELS:
+        raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
     engines.check(engine)
-    return figure_of(study(subject, flow, edges), level, theme, steps, flow=flow, engine=engine)
+    return figure_of(study(subject, flow, edges), level, theme, steps, flow=flow, engine=engine, step=step)
 
 
 @uncollected()
@@ -255,24 +262,49 @@ def figure_of(
     sites: bool = True,
     flow: Flow | None = None,
     engine: engines.Engine = "lanes",
+    step: int | None = None,
 ) -> Figure:
     """Return the figure of `found` at `level`, which knows the nodes behind its boxes and edges."""
-    scene, parts = _assembled(found, level, steps, sites)
+    scene, parts = _assembled(found, level, steps, sites, step)
     picture = None if engine == "lanes" else engines.placed(scene)
     return Figure(scene, theme, Behind(found, parts.members, parts.uses, sites, flow or found.shared), picture)
 
 
-def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tuple[Scene, Assembly]:
+def _making(found: Study, level: Level, step: int | None) -> tuple[type[Assembly], Level, list[int]]:
+    """Return what assembles a rolled or an open view, from boxes of which level, and the steps it shows."""
+    times = found.timeline.times
+    if not found.timeline.timed:
+        raise ValueError(
+            f'level "{level}" needs a graph made in steps (with mg.scope(t=0), mg.scope(t=1) ...); '
+            'this one has none: draw it at level "op"'
+        )
+    if level == "rolled":
+        return Rolled, "cell", list(times)
+    chosen = times[len(times) // 2] if step is None else step
+    if chosen not in times:
+        last = plural(len(times), "step")
+        raise ValueError(f"step must be one of the {last} of this graph, {times[0]} to {times[-1]}, got {chosen}")
+    return Opened, "op", [chosen]
+
+
+def _assembled(
+    found: Study, level: Level, steps: int | None, sites: bool, step: int | None = None
+) -> tuple[Scene, Assembly]:
     timeline = found.timeline
     times = timeline.times
-    level = level if timeline.timed else "op"
     told = telling(timeline, found.sweep)
-    wide = any(lane.reverse for lane in timeline.lanes) or timeline.end is not None
-    shown, chosen = _shown(times, level, steps, [each.t for each in told], wide)
-    shown = timeline.with_turns(shown)
+    making: type[Assembly] = Assembly
+    chosen: list[int] = []
+    if level in WHOLE:
+        level = level if timeline.timed else "op"
+        wide = any(lane.reverse for lane in timeline.lanes) or timeline.end is not None
+        shown, chosen = _shown(times, level, steps, [each.t for each in told], wide)
+        shown = timeline.with_turns(shown)
+    else:
+        making, level, shown = _making(found, level, step)
     names = Names({t: found.text[t] for t in times} if found.text else {}, found.remarks, sites)
     flow = found.shared
-    parts = Assembly(found.kinds, level, found.run, found.sweep, names, flow)
+    parts = making(found.kinds, level, found.run, found.sweep, names, flow)
     parts.build(shown)
     count = len(times) if timeline.timed else 0
     unseen = (
@@ -298,7 +330,7 @@ def _assembled(found: Study, level: Level, steps: int | None, sites: bool) -> tu
         parts.docked(),
         "magnitude" if flow is None else "share",
     )
-    return scene, parts
+    return parts.finish(scene), parts
 
 
 def _proof(found: Study) -> Rich:

@@ -15,7 +15,7 @@ import networkx as nx
 from .layout.picture import Picture
 from .layout.spot import Spot
 from .pen import style_of
-from .scene import Edge, Mark, Scale
+from .scene import Edge, Mark, OpenScene, Scale
 from .theme import resolve
 from .words import clean, plain
 
@@ -36,6 +36,7 @@ def graph_of(picture: Picture) -> nx.MultiDiGraph:
         names[item.id] = f"n{len(names)}"
         graph.add_node(names[item.id], role="parameter", label=plain(item.label), shape=item.shape, title=item.title)
         graph.nodes[names[item.id]].update(_place(picture, spot))
+    equations = {found.box: plain(found.formula) for found in scene.equations} if isinstance(scene, OpenScene) else {}
     for box, spot in picture.body.boxes:
         name = names[box.id] = f"n{len(names)}"
         column = scene.columns[box.column]
@@ -43,6 +44,8 @@ def graph_of(picture: Picture) -> nx.MultiDiGraph:
         graph.nodes[name].update(
             header=plain(column.header), kind=box.kind, cell=box.cell, lane=box.lane, note=plain(box.note)
         )
+        if box.id in equations:
+            graph.nodes[name]["equation"] = equations[box.id]
         graph.nodes[name].update(_place(picture, spot.moved(x0, y0)))
         for tag in box.tags:
             share = _gradient(tag.mark).get("share")
@@ -129,7 +132,7 @@ def _node(data: dict[str, Any], used: Sequence[str], theme: str) -> dict[str, st
     lines = [" ".join(filter(None, (named, *used))), data.get("note", "") if role == "gate" else ""]
     return {
         "label": "" if role == "junction" else _quoted("\n".join(filter(None, lines))),
-        "tooltip": _quoted(data["title"]),
+        "tooltip": _quoted("\n".join(filter(None, (data.get("equation"), data["title"])))),
         "shape": _SHAPES.get(role, "box"),
         "pos": f"{data['x']:g},{data['y']:g}!",
         "width": f"{data['width'] / 72:.4f}",

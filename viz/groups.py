@@ -8,7 +8,7 @@ what the operations are and how they hang together, so that it holds for any cel
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import minigrad as mg
@@ -193,7 +193,7 @@ def cells(kinds: Kinds, t: int) -> list[Group]:
             continue
         inside = kinds.inside(node)
         joins = _neighbours(kinds, node, groups, inside or node in kinds.feeds)
-        if joins:
+        if joins and not _circular(joins, node):
             _join(joins, node, groups, found)
             continue
         role = "input" if given else _role(kinds, node, inside or node in kinds.feeds)
@@ -246,6 +246,22 @@ def _neighbours(kinds: Kinds, node: Node, groups: dict[Node, Group], inside: boo
     return near
 
 
+def _circular(joins: Sequence[Group], node: Node) -> bool:
+    """Tell whether `node` and the groups `joins`, as one box, would feed something that feeds that box again."""
+    inside = {node, *(member for group in joins for member in group.members)}
+    oldest = min(member.id for member in inside)
+    stack = [arg for member in inside for arg in member.args if arg not in inside]
+    seen = set(stack)
+    while stack:
+        for arg in stack.pop().args:
+            if arg in inside:
+                return True
+            if arg.id > oldest and arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return False
+
+
 def _join(joins: list[Group], node: Node, groups: dict[Node, Group], found: list[Group]) -> None:
     first = joins[0]
     for other in joins[1:]:
@@ -269,7 +285,7 @@ def _role(kinds: Kinds, node: Node, inside: bool) -> Role:
     if not inside and node in kinds.losing:
         return "loss"
     if node.op.name in SIGNS and len(symbol(node)) == 1:
-        return "pointwise"
+        return "op" if any(isinstance(arg, mg.Parameter) for arg in node.args) else "pointwise"
     if len(node.args) == 1 and node.name is not None and node not in kinds.timeline.lane:
         return "gate"
     return "function" if len(node.args) == 1 or node.op.name in SIGNS else "op"

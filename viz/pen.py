@@ -31,7 +31,16 @@ _KINDS = {
     "L": "loss",
     "nan": "odd",
 }
-_ROLES = {"input": "x", "parameter": "w", "output": "y", "affine": "y", "loss": "loss", "state": "h"}
+_ROLES = {
+    "input": "x",
+    "parameter": "w",
+    "output": "y",
+    "affine": "y",
+    "loss": "loss",
+    "state": "h",
+    "delay": "late",
+    "closed": "shut",
+}
 
 
 def ink(picture: Picture) -> Sheet:
@@ -168,7 +177,7 @@ def _box(box: Box, spot: Spot) -> Group:
     elif box.role == "attention":
         return Group((_shape(box.role, spot), *_looks(box, spot)), name, box.title, part=box.id)
     elif not box.tags and box.role not in ("junction", "bus"):
-        size = {"function": NOTE, "op": OP}.get(box.role, TEXT)
+        size = {"function": NOTE, "delay": NOTE, "op": OP}.get(box.role, TEXT)
         label = (Word(box.label, spot.x, spot.y + size * 0.35, size),)
     return Group((_shape(box.role, spot), *label), name, box.title, part=box.id)
 
@@ -204,7 +213,10 @@ def _shape(role: str, spot: Spot) -> Item:
         return _hexagon(spot, 8.0)
     if role == "loss":
         return area("s", ((spot.left, spot.y), (spot.x, spot.top), (spot.right, spot.y), (spot.x, spot.bottom)))
-    return Rect("s", spot, 5)
+    if role == "closed":
+        inner = Spot(spot.x, spot.y, spot.w - 7, spot.h - 7)
+        return Group((Rect("s", spot, 9), Rect("s", inner, 6)))
+    return Rect("s", spot, 2 if role == "delay" else 5)
 
 
 def _tag(tag: Tag, spot: Spot, scale: Scale) -> Group:
@@ -267,6 +279,6 @@ def _sample(sample: Sample) -> Item:
         return _gradient(Mark(sample.kind), back, Scale(1.0))  # type: ignore[arg-type]
     if sample.kind == "parameter":
         return _item("", (), spot)
-    name = {"state": "h", "input": "x", "affine": "y", "loss": "loss"}.get(sample.kind, "p")
+    name = "h" if sample.kind == "state" else style_of(sample.kind, "")
     around = Spot(spot.x, spot.y, spot.h, spot.h) if sample.kind in ("input", "pointwise") else spot
     return Group((_shape(sample.kind, around),), name)

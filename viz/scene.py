@@ -29,6 +29,8 @@ Role = Literal[
     "bus",
     "attention",
     "parameter",
+    "delay",
+    "closed",
 ]
 State = Literal["measured", "zero", "structural", "nonfinite", "cut", "wrong"]
 Measure = Literal["magnitude", "share"]
@@ -186,10 +188,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A time column: the initial states, a step, a gap that stands for hidden steps, or what follows the last."""
+    """A time column: the initial states, a step, a gap that stands for hidden steps, steps drawn as one closed box,
+    or what follows the last."""
 
     index: int
-    kind: Literal["initial", "step", "gap", "end"]
+    kind: Literal["initial", "step", "gap", "closed", "end"]
     header: Rich
     hidden: int = 0
 
@@ -227,7 +230,7 @@ class DockItem:
 class Scene(Facts):
     """Everything one figure shows. Words are complete sentences, numbers in them are computed."""
 
-    level: Literal["cell", "op"]
+    level: Literal["cell", "op", "rolled", "open"]
     title: Rich
     subtitle: Rich
     sentence: Rich
@@ -248,3 +251,31 @@ class Scene(Facts):
     def scale(self) -> Scale:
         """Scale of the gradient arrows, one for the whole figure: linear for shares, or a log scale of norms."""
         return Linear(self.reference) if self.shows == "share" else Scale(self.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """What one value of the open step is computed from, and its numbers; `box` is the box that makes it."""
+
+    box: str
+    cell: str
+    formula: Rich
+    numbers: tuple[Rich, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenScene(Scene):
+    """A scene with the equations of the step that is open, and a key to the blocks of weights in them."""
+
+    equations: tuple[Equation, ...] = ()
+    key: tuple[Rich, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RolledScene(Scene):
+    """A scene in which every step is one drawing, and a table of what its edges do not tell: what arrives when.
+
+    The first row of the table names its columns.
+    """
+
+    table: tuple[tuple[Rich, ...], ...] = ()

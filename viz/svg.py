@@ -20,7 +20,7 @@ from .words import SMALL, Rich, clean
 
 _ANCHORS = {"middle": "m", "end": "e"}
 _CLASSES = re.compile(r' class="([^"]*)"')
-_SPACES = " \N{NO-BREAK SPACE}"
+BLANKS = " \N{NO-BREAK SPACE}"
 STYLES = {"quiet": "q", "note": "q", "header": "q", "title": "b", "bold": "b", "pale": "pale", "inked": "inked"}
 """Class names of the styles of words."""
 
@@ -145,8 +145,8 @@ def _runs(words: Rich, size: float) -> str:
             parts.append(text(run.text))
             continue
         # Some renderers drop a space at the ends of a tspan; between two of them they keep it.
-        inner = run.text.strip(_SPACES)
-        before = run.text[: len(run.text) - len(run.text.lstrip(_SPACES))]
+        inner = run.text.strip(BLANKS)
+        before = run.text[: len(run.text) - len(run.text.lstrip(BLANKS))]
         after = run.text[len(before) + len(inner) :]
         small = f' font-size="{num(size * SMALL)}"' if run.shift else ""
         parts.append(f'{before}<tspan dy="{num(wanted - height)}"{small}>{text(inner)}</tspan>{after}')

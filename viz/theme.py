@@ -119,6 +119,8 @@ text{{font-family:{FONT};fill:$ink;stroke:none}}
 .x .s{{fill:$x;stroke:$x-rim}} .h .s{{fill:$h;stroke:$h-rim}} .c .s{{fill:$c;stroke:$c-rim}}
 .kf .s{{fill:$f;stroke:$f-rim}} .ki .s{{fill:$i;stroke:$i-rim}} .kg .s{{fill:$g;stroke:$g-rim}}
 .ko .s{{fill:$o;stroke:$o-rim}} .y .s{{fill:$y;stroke:$y-rim}} .loss .s{{fill:$loss;stroke:$loss-rim}}
+.late .s{{fill:$ink;stroke:$ink}} .late text{{fill:$paper}}
+.shut .s{{fill:$paper;stroke:$rim}} .shut text{{fill:$quiet}}
 .w .s{{fill:$w;stroke:$w-rim;stroke-width:1.1}} .w text{{fill:$w-ink}} .dot{{fill:$line}}
 .ax{{fill:none;stroke:$quiet;stroke-width:1}} .grid{{fill:none;stroke:$band;stroke-width:1.2}}
 .pos{{fill:$g0}} .neg{{fill:$g4}} .plain{{fill:$g2}} .rim{{fill:none;stroke:$line;stroke-width:1}}

@@ -7,6 +7,7 @@ other two print as the character; no character of a name can start a command, a 
 from __future__ import annotations
 
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
@@ -195,6 +196,46 @@ def rich(words: Rich) -> str:
     return "".join(commands[run.shift].format(latex(run.text)) for run in words)
 
 
+_OPERATORS = frozenset({"tanh", "exp", "log", "sin", "cos", "max", "min"})
+_SIGNS = {"·": r"\cdot", "Σ": r"\sum", "′": r"{\prime}", "…": r"\ldots", "\N{NO-BREAK SPACE}": r"\,", "|": r"\vert"}
+_PLAIN = frozenset(" 0123456789+-=()[]/,.;:!")
+
+
+def mathematics(words: Rich) -> str:
+    r"""Return rich text that is a formula as LaTeX for math mode; what is no mathematics in it is set as text.
+
+    >>> from viz.words import Run
+    >>> print(mathematics((Run("f"), Run("3", "sub"), Run(" = σ(W"), Run("if", "sub"), Run(" x) ⊙ c"))))
+    f_{3} = \sigma (W_{if} x) \odot  c
+    """
+    parts: list[str] = []
+    taken: set[str] = set()
+    for run in words:
+        text = "".join(map(_mathematical, re.findall("[A-Za-z]+|.", clean(run.text), re.DOTALL)))
+        if not run.shift:
+            parts.append(text)
+            taken = set() if text.strip() else taken
+            continue
+        if run.shift in taken or not parts:
+            parts.append("{}")
+            taken = set()
+        taken.add(run.shift)
+        parts.append(f"{'_' if run.shift == 'sub' else '^'}{{{text}}}")
+    return "".join(parts)
+
+
+def _mathematical(piece: str) -> str:
+    """Return a word or a character of a formula for math mode."""
+    if piece in _PLAIN or (piece.isascii() and piece.isalpha() and len(piece) < 3):
+        return piece
+    if piece in _OPERATORS:
+        return rf"\{piece} "
+    if piece.isascii() and piece.isalpha():
+        return rf"\mathrm{{{piece}}}"
+    sign = _SIGNS.get(piece) or _MATH.get(piece)
+    return rf"\mbox{{{latex(piece)}}}" if sign is None else sign + " " * sign[-1].isalpha()
+
+
 class _Writer:
     """Turns items into TikZ statements and remembers the colours they need."""
 
@@ -244,11 +285,12 @@ class _Writer:
         found = resolve(self.theme, [*chain, f"text {style}"])
         anchor = {"middle": "base", "end": "base east"}.get(word.anchor, "base west")
         size = f"{word.size * self.unit:.4g}"
+        shown = f"${mathematics(word.text)}$" if word.style == "math" else rich(word.text)
         bold = r"\bfseries" if found.get("font-weight") == "600" else ""
         return (
             rf"\node[anchor={anchor},inner sep=0pt,text={self.colour(found['fill'])}] "
             rf"at {_point((word.x, word.y), offset)} {{\fontsize{{{size}bp}}{{{size}bp}}{bold}\selectfont{{}}"
-            rf"{rich(word.text)}}};"
+            rf"{shown}}};"
         )
 
 

@@ -249,7 +249,10 @@ class Timeline:
         return lanes
 
     def _end(self) -> None:
-        """Find the operations that follow the last step, if they take up its states and nothing else of time."""
+        """Find the operations that follow the last step, if they take up its states and nothing else of time.
+
+        What only puts states together or in another shape is no such thing.
+        """
         last = self.times[-1] if self.times else -1
         stacks = [sequence for sequence in self.sequences if sequence.stacked]
         whole = {node for sequence in stacks for node in (sequence.node, *sequence.derived)}
@@ -265,7 +268,7 @@ class Timeline:
         self.after = found | other | whole
         if self.merged:
             self._keys()
-        if found and self.timed:
+        if self.timed and any(node.op.name not in PLUMBING for node in found):
             self.end = max(self.steps) + 1
             self.steps[self.end] = sorted(found, key=lambda node: node.id)
             for node in self.steps[self.end]:

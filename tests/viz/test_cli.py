@@ -26,7 +26,7 @@ def refused(capsys, *arguments):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
-@pytest.mark.parametrize("level", ["cell", "op"])
+@pytest.mark.parametrize("level", ["cell", "op", "rolled", "open"])
 def test_draws_and_proves(cell, level, tmp_path, capsys):
     target = tmp_path / "x.svg"
     assert main(["draw", cell, "--text", "hello", "--level", level, "-o", str(target)]) == 0
@@ -40,6 +40,32 @@ def test_draws_and_proves(cell, level, tmp_path, capsys):
     ElementTree.fromstring(svg)
     assert "max difference" in svg
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_opens_the_step_that_is_asked_for(tmp_path, capsys):
+    target = tmp_path / "x.svg"
+    assert main(["draw", "gru", "--level", "open", "--step", "2", "-o", str(target)]) == 0
+    assert "step 2 open" in target.read_text(encoding="utf-8")
+    page = tmp_path / "x.html"
+    assert main(["inspect", "gru", "--steps", "3", "--level", "rolled", "-o", str(page)]) == 0
+    assert '"level":"rolled"' in page.read_text(encoding="utf-8")
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--level", "open", "--step", "5"], "--step expects a step of the net, from 1 to 4, got 5"),
+        (["--level", "open", "--step", "0"], "--step expects a whole number from 1"),
+        (["--level", "open", "--step", "two"], "--step expects a whole number, got 'two'"),
+        (["--step", "2"], "--step says which step is open; it goes with --level open"),
+        (["--level", "rolled", "--step", "2"], "it goes with --level open"),
+        (["--level", "open", "--step", "2", "--chart", "river"], "it goes with --level open"),
+        (["--level", "folded"], "choose from"),
+    ],
+)
+def test_refuses_a_step_that_is_not_there(arguments, said, capsys):
+    assert said in refused(capsys, "draw", "lstm", *arguments)
 
 
 def test_inspect_writes_a_page_and_opens_it(tmp_path, capsys, monkeypatch):

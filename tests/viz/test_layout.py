@@ -24,6 +24,7 @@ from .subjects import IN_TIME, PLAIN
 CELLS = {"lstm": rnn.LSTM, "rnn": rnn.RNN}
 TEXTS = ("he", "hello", "hello wor", "hello world, this is backprop")
 CASES = list(itertools.product(CELLS, TEXTS, ("cell", "op")))
+VIEWS = ("rolled", "open")
 SLIDE = 1600
 
 
@@ -43,9 +44,41 @@ def identity_net(length: int, hidden: int, rng: int | np.random.Generator | None
     return rnn.RNN(length, hidden, activation="identity", rng=rng)
 
 
+def leaky(steps: int = 4) -> mg.Node:
+    """A cell of a user's own: h_t = h_{t-1} + tau (u_t - h_{t-1}), vectors in rows."""
+    rng = np.random.default_rng(0)
+    w, u, b, tau = (
+        mg.parameter(rng.normal(size=size), name=name)
+        for name, size in (("W", (3, 4)), ("U", (4, 4)), ("b", (4,)), ("tau", (4,)))
+    )
+    h, losses = mg.constant(np.zeros((2, 4))), []
+    for t, x in enumerate(sequence(steps)):
+        with mg.scope("leaky", t=t):
+            drive = mg.tanh(mg.constant(x).named("x") @ w + h @ u + b).named("u")
+            h = (h + tau * (drive - h)).named("h")
+        with mg.scope("loss", t=t):
+            losses.append(mg.sum(h * h).named("L"))
+    return mg.ops.add_n(*losses)
+
+
+def minimal_gated(steps: int = 4) -> mg.Node:
+    """A cell of a user's own: the minimal gated unit (Zhou et al. 2016), its loss behind the last step."""
+    rng = np.random.default_rng(0)
+    sizes = {"W_f": (4, 3), "U_f": (4, 4), "b_f": (4,), "W_h": (4, 3), "U_h": (4, 4), "b_h": (4,)}
+    p = {name: mg.parameter(rng.normal(size=size), name=name) for name, size in sizes.items()}
+    xs, h = mg.constant(sequence(steps)), mg.constant(np.zeros((2, 4)))
+    for t in range(steps):
+        with mg.scope("mgu", t=t):
+            x = xs[t]
+            f = mg.sigmoid(x @ p["W_f"].T + h @ p["U_f"].T + p["b_f"]).named("f")
+            n = mg.tanh(x @ p["W_h"].T + (f * h) @ p["U_h"].T + p["b_h"]).named("n")
+            h = ((1 - f) * h + f * n).named("h")
+    return mg.sum(h * h)
+
+
 OTHERS = [
     (name, make, level)
-    for level in ("cell", "op")
+    for level in ("cell", "op", "rolled", "open")
     for name, make in {
         "gru": lambda: rnn.read("hello", rnn.GRU),
         "gru before": lambda: rnn.read("hell", partial(rnn.GRU, reset="before")),
@@ -60,8 +93,10 @@ OTHERS = [
         "forward": lambda: rnn.unroll(rnn.LSTM(3, 4, rng=0), sequence()),
         "shares": lambda: rnn.read("hello", rnn.LSTM),
         "shares each way": lambda: rnn.read("hel", partial(rnn.GRU, bidirectional=True)),
+        "leaky": leaky,
+        "minimal gated": minimal_gated,
     }.items()
-]
+] + [(name, functools.partial(rnn.read, "hello", cell), level) for level in VIEWS for name, cell in CELLS.items()]
 
 OTHERS += [(name, make, level) for level in ("cell", "op") for name, make in IN_TIME.items()]
 TIMELESS = [(name, make, "op") for name, make in PLAIN.items()]
@@ -126,9 +161,8 @@ def test_everything_is_inside_the_view_box(picture):
 def test_labels_fit_their_boxes(picture):
     for box, spot in picture.body.boxes:
         if box.role != "pointwise" and not box.tags:
-            assert width(box.label, {"op": OP, "constant": OP, "function": NOTE}.get(box.role, TEXT)) <= spot.w - 4, (
-                box.id
-            )
+            sizes = {"op": OP, "constant": OP, "function": NOTE, "delay": NOTE}
+            assert width(box.label, sizes.get(box.role, TEXT)) <= spot.w - 4, box.id
     chips = defaultdict(list)
     boxes = {tag.id: spot for box, spot in picture.body.boxes for tag in box.tags}
     for tag, spot in picture.body.chips:

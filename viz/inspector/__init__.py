@@ -9,7 +9,7 @@ from typing import Any
 
 from minigrad.paths import Flow
 
-from ..drawing import WHOLE, Level, Study, Subject, figure_of, study
+from ..drawing import LEVELS, WHOLE, Level, Study, Subject, figure_of, study
 from ..figure import Figure
 from ..scene import Measure, Scene
 from ..shares import default_flow
@@ -29,25 +29,28 @@ def inspect(
     level: Level = "cell",
     theme: str = "auto",
     steps: int | None = None,
+    step: int | None = None,
 ) -> Figure:
     """Return a figure whose `html` is the inspector of `subject`: one file that works without a network.
 
     `subject` is what `viz.draw` takes. `flow` says which gradient can be lit up path by path; by default it is that
     of the loss in the recurrent weight. `edges` says what the arrows of the drawings show, as in `viz.draw`. `level`
-    is the one shown first, `steps` how many steps are shown at most.
-    Raises ValueError for a level, theme or measure that does not exist, and for shares of a subject without a loss.
+    is the one shown first, `steps` how many steps are shown at most, `step` the one that is open where `level` is
+    `"open"`.
+    Raises ValueError for a level, theme, step or measure that does not exist, and for shares of a subject without a
+    loss.
 
     >>> import rnn, viz
     >>> figure = viz.inspect(rnn.read("hello", rnn.LSTM))
     >>> figure.html[:15], "//" in figure.html.replace("http://www.w3.org/2000/svg", "").split("<script")[0]
     ('<!DOCTYPE html>', False)
     """
-    if level not in ("cell", "op"):
-        raise ValueError(f'level must be "cell" or "op", got {level!r}')
+    if level not in LEVELS:
+        raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
     found = study(subject, flow, edges)
     if found.loss is None and flow is not None:
         found = study(flow.y, flow, edges)
-    return figure_of(found, level, theme, steps, flow=flow)
+    return figure_of(found, level, theme, steps, flow=flow, step=step)
 
 
 def page(figure: Figure) -> str:

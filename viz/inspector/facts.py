@@ -12,10 +12,9 @@ import numpy as np
 from minigrad import Edge, Node, Run
 from minigrad.node import Array
 
-from .. import words
+from .. import formula, words
 from ..measure import Sweep, norm
 from ..words import Rich, clean, one_line
-from . import formula
 
 Json = Any
 

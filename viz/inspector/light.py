@@ -19,11 +19,11 @@ from minigrad import Edge, GradientError, Node
 from minigrad.paths import Cotangents, Flow, Paths, Polynomials, Ranking, Rows, Tangents, sweep
 from rnn.table import Table
 
+from .. import formula
 from ..drawing import Study
 from ..groups import Kinds
 from ..labels import name_of, symbol
 from ..words import Rich, Run, plain, plural
-from . import formula
 from .facts import digits, rich
 
 Json = Any

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..scene import Scene
+from ..scene import OpenScene, RolledScene, Scene
 from ..words import Run, plural
-from . import cells, steps
+from . import cells, loops, panel, steps
 from .picture import NARROWEST, Picture, compose
 from .stamp import Body
 
@@ -18,16 +18,25 @@ __all__ = ["Picture", "arrange"]
 
 def arrange(scene: Scene) -> Picture:
     """Return `scene` with coordinates; the same scene gives the same numbers on every machine."""
+    if scene.level == "rolled":
+        shown, body = loops.arrange(scene, _rows)
+        return compose(shown, panel.tabled(body, shown) if isinstance(shown, RolledScene) else body)
     if scene.level == "cell":
         try:
             return compose(scene, cells.arrange(scene))
         except cells.NotACell:
             pass
+    scene, body = _rows(scene)
+    return compose(scene, panel.beside(body, scene) if isinstance(scene, OpenScene) else body)
+
+
+def _rows(scene: Scene) -> tuple[Scene, Body]:
+    """Return what rows of boxes can show of `scene`, and where."""
     scene = _left_to_right(scene)
     body = steps.arrange(scene)
     if len(scene.columns) == 1 and not scene.columns[0].header and _fit(body) < 1:
         body = max(body, steps.arrange(scene, turned=True), key=_fit)
-    return compose(scene, body)
+    return scene, body
 
 
 def _fit(body: Body) -> float:

@@ -33,10 +33,20 @@ BUS = 34.0
 Plan = Line | Hung | Gated
 
 
-def arrange(scene: Scene) -> Body:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Free room: right of the states, between storeys, and above and below all of them."""
+
+    beside: float = RISER
+    between: float = BETWEEN
+    above: float = 0.0
+    below: float = 0.0
+
+
+def arrange(scene: Scene, room: Room | None = None) -> Body:
     """Return the columns of a cell-level `scene` with their coordinates; raises NotACell for other shapes."""
     columns = locals_of(scene)
-    building = Building(scene, columns)
+    building = Building(scene, columns, room or Room())
     body, stamps = Body(height=building.height), {}
     for local in columns:
         signature = local.signature()
@@ -73,7 +83,8 @@ def _plan(inside: Inside) -> Plan:
 class Building:
     """Storeys and their heights, from below, and the measures all columns of a figure share."""
 
-    def __init__(self, scene: Scene, columns: Sequence[Local]) -> None:
+    def __init__(self, scene: Scene, columns: Sequence[Local], room: Room) -> None:
+        self.room = room
         self.plans: dict[tuple[int, str], Plan] = {}
         self.backward: set[str] = set()
         steps = [local for local in columns if local.column.kind == "step"]
@@ -87,7 +98,7 @@ class Building:
             raise NotACell
         self.pill = max((box_size(box)[0] for box in scene.boxes if box.role == "state"), default=40.0)
         self.channel = CHANNEL if self.backward else 0.0
-        lead = self.channel + MARGIN + RISER + BESIDE_RISER
+        lead = self.channel + MARGIN + room.beside + BESIDE_RISER
         self.measure = Measure(
             max(plan.width() for plan in self.plans.values()),
             self.pill,
@@ -133,11 +144,12 @@ class Building:
         given = any(self.given(local) for local in steps)
         y = 20.0 + STOREY * above + (10.0 if above else 0.0) + BUS * len(self.buses)
         self.crown, self.top = y, {}
+        y += self.room.above
         for key in reversed(order):
             self.top[key] = y
-            y += tall[key] + BETWEEN
-        self.bottom = y - BETWEEN
-        self.inputs = self.bottom + 50.0 if given else self.bottom
+            y += tall[key] + self.room.between
+        self.bottom = y - self.room.between
+        self.inputs = self.bottom + self.room.below + (50.0 if given else 0.0)
         self.height = self.inputs + 56.0
 
     def _cell_of(self, local: Local, state: str) -> str:
@@ -206,6 +218,8 @@ class Step:
             raise NotACell
         for key, box in self.local.boxes.items():
             if box.tags and key not in self.out.chips:
+                if box.role == "op":  # the sign stands beside the tags, which rows know how to do
+                    raise NotACell
                 self.out.chips[key] = chip_row(box, self.out.spots[key])
         for name in self.local.edges:
             if name not in self.out.routes:
@@ -236,7 +250,8 @@ class Step:
             wide, high = self.local.sizes[key]
             middle, top = self.building.width / 2, self.building.top[key]
             bars = [b for a, b, _ in self.local.edges if a == key and b in self.bars]
-            above = [bar for bar in bars if top - BETWEEN < self.out.frames[self.bars[bar]].bottom + 1 < top]
+            frames = {bar: self.out.frames[self.bars[bar]] for bar in bars}
+            above = [bar for bar in bars if top - self.building.room.between < frames[bar].bottom + 1 < top]
             entries = [abs(self._entry(key, bar) - middle) for bar in above]
             wide = max([wide, 90.0, *(2 * entry + 24 for entry in entries)])
             self.out.spots[key] = Spot(middle, top + MERGE / 2, wide, high)
@@ -272,7 +287,7 @@ class Step:
         if target in self.above and not pointed:
             return self._bent([(side, start.y), (riser, start.y), (riser, end.bottom)])
         port = end.x if pointed else end.x + (-1 if backward else 1) * end.w / 4
-        turn = end.bottom + BETWEEN / 2
+        turn = end.bottom + (BETWEEN if target in self.above else self.building.room.between) / 2
         return self._bent([(side, start.y), (riser, start.y), (riser, turn), (port, turn), (port, end.bottom)])
 
     def _gather(self, source: str, end: Spot) -> Route:
@@ -297,7 +312,7 @@ class Step:
         frame = self.out.frames[self.bars[bar]]
         if source not in self.storey and start.left < x < start.right and not self._between(start, frame):
             return self._bent([(x, start.top), (x, end.bottom)])
-        turn = frame.bottom + BETWEEN / 2
+        turn = frame.bottom + self.building.room.between / 2
         riser = self.building.width - BESIDE_RISER if source in self.storey else CHANNEL / 2
         side = start.right if source in self.storey else start.left
         return self._bent([(side, start.y), (riser, start.y), (riser, turn), (x, turn), (x, end.bottom)])
@@ -356,16 +371,16 @@ def _end_column(local: Local, building: Building) -> Stamp:
             stamp.words[key] = [Word((), x + wide / 2, y - high / 2 - 8, NOTE, "middle", "note")]
         x += wide + APART
     given = local.boxes[keys[-1]].role == "state"
-    stamp.width = x - APART + RISER + BESIDE_RISER if given else max(x - APART + 10, 100.0)
+    stamp.width = x - APART + building.room.beside + BESIDE_RISER if given else max(x - APART + 10, 100.0)
     for key in through:
         stamp.spots[key] = Spot(stamp.spots[keys[-1]].x, building.lanes[key].y, building.pill, local.sizes[key][1])
     for name in local.edges:
         end = stamp.spots[name[1]]
         if name[1] in through:
-            reach, lane_y = -RISER - BESIDE_RISER, building.lanes[name[1]]
+            reach, lane_y = -building.room.beside - BESIDE_RISER, building.lanes[name[1]]
             stamp.routes[name] = route([(reach, end.y), (end.left, end.y)], lane_y.side)
             continue
-        start = stamp.spots[name[0]].right if name[0] in stamp.spots else -RISER - BESIDE_RISER
+        start = stamp.spots[name[0]].right if name[0] in stamp.spots else -building.room.beside - BESIDE_RISER
         stamp.routes[name] = route([(start, y), (end.left, y)], side=-1)
         if bus and name[1] == keys[0]:
             stamp.routes[name] = route([(-BESIDE_RISER, level), (end.x, level), (end.x, end.top)])
@@ -375,13 +390,13 @@ def _end_column(local: Local, building: Building) -> Stamp:
 def _edge_column(local: Local, building: Building) -> Stamp:
     """Return the stamp of the given states at either end, or of a gap that stands for hidden steps."""
     gap = local.column.kind == "gap"
-    tail = building.pill / 2 + RISER + BESIDE_RISER
+    tail = building.pill / 2 + building.room.beside + BESIDE_RISER
     words = width(local.column.header, TEXT) + GAP_WORDS if gap else 4.0
     if any(key not in building.lanes for key in local.boxes):
         raise NotACell
     lanes = {key: building.lanes[key] for key in local.boxes}
     both = len({lane.backward for lane in lanes.values()}) > 1
-    stamp = Stamp(words + building.pill + RISER + BESIDE_RISER + 4 + (tail if both else 0.0))
+    stamp = Stamp(words + building.pill + building.room.beside + BESIDE_RISER + 4 + (tail if both else 0.0))
     for key, lane in lanes.items():
         x = tail if lane.backward else stamp.width - tail
         stamp.spots[key] = Spot(x, lane.y, building.pill, local.sizes[key][1])
@@ -397,7 +412,7 @@ def _edge_column(local: Local, building: Building) -> Stamp:
         stamp.words[next(iter(local.boxes))] = [Word((), middle, y, TEXT, "middle", "header")]
     for name in local.edges:
         end, lane = stamp.spots[name[1]], lanes[name[1]]
-        reach = BESIDE_RISER if name[1] in building.buses else RISER + BESIDE_RISER
+        reach = BESIDE_RISER + (0.0 if name[1] in building.buses else building.room.beside)
         ends: list[Point] = [(-reach, end.y), (end.left, end.y)]
         if lane.backward:
             ends = [(stamp.width + reach, end.y), (end.right, end.y)]

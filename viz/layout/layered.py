@@ -82,6 +82,8 @@ def _rows(names: Sequence[str], edges: Sequence[tuple[str, str]], anchors: froze
 
 
 def _order(found: Layers, first: frozenset[str]) -> None:
+    for row in found.rows:
+        row.sort(key=lambda name: name not in first)
     best = [list(row) for row in found.rows]
     fewest = None
     for sweep in range(SWEEPS):

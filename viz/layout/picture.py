@@ -12,6 +12,8 @@ from .stamp import Body, Word
 
 NARROWEST = 960.0
 EDGE = 26.0
+DOCKED = CHIP_HEIGHT + 10
+"""Height of a parameter in the dock."""
 GAINS = ("≤ ¼", "¼ – 0.8", "0.8 – 1.25", "1.25 – 4", "> 4")
 SIGNS = {0: "adds to the gradient", 4: "cancels part of it"}
 
@@ -24,6 +26,8 @@ GLYPHS = {
     "op": "operation",
     "attention": "attention, and its weights",
     "affine": "affine",
+    "delay": "one step later",
+    "closed": "steps closed",
     "loss": "loss",
 }
 STATES = {
@@ -65,6 +69,7 @@ def compose(scene: Scene, body: Body) -> Picture:
     dock = _dock_width(scene)
     full = max(NARROWEST, body.width + dock + 2 * EDGE)
     size = max(14.0, 14.0 * full / 1250)
+    body.height = max(body.height, DOCKED * len(scene.dock) + 2 * NOTE)
     picture = Picture(scene, body, (0.0, 0.0), full, 0.0, size)
     y = _title(picture)
     left = (full - body.width - dock) / 2
@@ -101,23 +106,22 @@ def _place_dock(picture: Picture, left: float) -> None:
     if not items:
         return
     top = picture.origin[1]
-    step = CHIP_HEIGHT + 10
-    y = top + (picture.body.height - step * len(items)) / 2
+    y = top + (picture.body.height - DOCKED * len(items)) / 2
     picture.words.append(Word((Run("weights"),), left, y - 8, NOTE, "start", "quiet"))
     column = max(_chip(item) for item in items)
     for item in items:
-        y += step
+        y += DOCKED
         wide = _chip(item)
-        picture.dock.append((item, Spot(left + wide / 2, y - step / 2 + 4, wide, CHIP_HEIGHT)))
+        picture.dock.append((item, Spot(left + wide / 2, y - DOCKED / 2 + 4, wide, CHIP_HEIGHT)))
         place = left + column + 8
-        picture.words.append(Word((Run(item.shape),), place, y - step / 2 + 9, ACTIVATION, "start", "quiet"))
+        picture.words.append(Word((Run(item.shape),), place, y - DOCKED / 2 + 9, ACTIVATION, "start", "quiet"))
 
 
 def _headers(picture: Picture) -> None:
     x0, y0 = picture.origin
     body = picture.body
     for column, spot in body.bands:
-        if column.kind == "step":
+        if column.kind != "gap" and column.header:
             word = Word(column.header, x0 + spot.x, y0 + body.height - 10, TEXT, "middle", "quiet")
             picture.words.append(word)
 
@@ -193,7 +197,7 @@ def _glyphs(scene: Scene, size: float) -> list[_Item]:
     items = [_Item("forward", (Run("forward"),), 2.2 * size)]
     if scene.shows == "magnitude" and any(edge.mark for edge in scene.edges):
         items.append(_Item("gain", (Run("gradient"),), 2.2 * size, 2.0))
-    wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "affine": 1.6, "op": 1.6}
+    wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "affine": 1.6, "op": 1.6, "delay": 1.7, "closed": 1.6}
     items += [
         _Item(role, (Run(text),), wide.get(role, 1.2) * size) for role, text in glyphs.items() if role in roles_shown
     ]

@@ -95,9 +95,14 @@ def rounded(corners: Sequence[Point], radius: float = CORNER) -> Path:
 
 def hopped(corners: Sequence[Point], over: Sequence[float], radius: float = HOP) -> Path:
     """Return the rounded path whose vertical runs jump in a half circle over each height in `over`."""
+    return bridged(rounded(corners), over, radius)
+
+
+def bridged(path: Path, over: Sequence[float], radius: float = HOP) -> Path:
+    """Return `path`, its vertical runs jumping in a half circle over each height in `over`."""
     steps: list[tuple[Point, ...]] = []
-    at = corners[0]
-    for step in rounded(corners).steps:
+    at = path.start
+    for step in path.steps:
         end = step[-1]
         if len(step) == 1 and at[0] == end[0]:
             low, high = sorted((at[1], end[1]))
@@ -106,7 +111,7 @@ def hopped(corners: Sequence[Point], over: Sequence[float], radius: float = HOP)
                 steps += _half_circle(at[0], y, radius if end[1] > at[1] else -radius)
         steps.append(step)
         at = end
-    return Path(corners[0], tuple(steps))
+    return Path(path.start, tuple(steps))
 
 
 def passed(path: Path, over: Sequence[float]) -> tuple[Point, ...]:

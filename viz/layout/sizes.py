@@ -65,6 +65,8 @@ def box_size(box: Box) -> tuple[float, float]:
         return max(34.0, label + 16), 34.0
     if box.role == "state":
         return label + 13, PILL_HEIGHT
+    if box.role == "delay":
+        return width(box.label, NOTE) + 14, 24.0
     if box.role == "gate":
         return max(36.0, label + 12, width(box.note, ACTIVATION) + 6), GATE_HEIGHT
     if box.role == "function":

@@ -53,7 +53,7 @@ class Placed:
     """A route of a stamp, `dx` further right: where its column has it. Columns that are alike share the route."""
 
     route: Route
-    dx: float
+    dx: float = 0.0
 
     @property
     def forward(self) -> Arrow:
@@ -70,6 +70,10 @@ class Placed:
         """Where that passes over a lane."""
         return tuple((x + self.dx, y) for x, y in self.route.over)
 
+    def moved(self, dx: float, dy: float) -> Placed:
+        """Return the route shifted by (dx, dy)."""
+        return Placed(self.route.moved(0.0, dy) if dy else self.route, self.dx + dx)
+
     def turned(self, edge: float) -> Placed:
         """Return the route turned by a quarter: up becomes right, counted from `edge`."""
 
@@ -81,7 +85,7 @@ class Placed:
             steps = tuple(tuple(map(turn, step)) for step in found.path.steps)
             return Arrow(Path(turn(found.path.start), steps), (tip, left, right))
 
-        return Placed(Route(turn_all(self.forward), turn_all(self.back), tuple(map(turn, self.over))), 0.0)
+        return Placed(Route(turn_all(self.forward), turn_all(self.back), tuple(map(turn, self.over))))
 
 
 @dataclass(slots=True)

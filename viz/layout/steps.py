@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from ..scene import Scene
 from ..words import width
+from .closed import closed
 from .layered import BEND, Layers, layers, positions
 from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
 from .sizes import BESIDE, OP, PILL_HEIGHT, TEXT, box_size, chip_row, op_row
@@ -150,8 +151,7 @@ def arrange(scene: Scene, *, turned: bool = False) -> Body:
     for local in columns:
         signature = local.signature()
         if signature not in stamps:
-            step = local.column.kind in LAID
-            stamps[signature] = _Step(local, grid).stamp() if step else _ends(local, grid)
+            stamps[signature] = _stamp(local, grid)
         stamp = stamps[signature]
         body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
         press(body, local, stamp)
@@ -173,6 +173,14 @@ def _turned(body: Body) -> Body:
         boxes=[(box, spot(old)) for box, old in body.boxes],
         wires=[(edge_, found.turned(edge)) for edge_, found in body.wires],
     )
+
+
+def _stamp(local: Local, grid: Grid) -> Stamp:
+    if local.column.kind in LAID:
+        return _Step(local, grid).stamp()
+    if local.column.kind == "closed":
+        return closed(local, lambda state: grid.lane_y(grid.lanes[state]), grid.pill)
+    return _ends(local, grid)
 
 
 class _Step:
@@ -212,7 +220,7 @@ class _Step:
         tracks = [pair for pair in leaving if self._drop(*pair)]
         self.track = {pair: right + MARGIN + PITCH * place for place, pair in enumerate(tracks)}
         pill = right + MARGIN + PITCH * max(0, len(tracks) - 1) + NOSE + self.grid.pill / 2
-        out.width = pill + self.grid.pill / 2 + self.grid.lead
+        out.width = pill + self.grid.pill / 2 + self.grid.lead if leaving else right + MARGIN + self.grid.lead - 6
         for key, box in self.local.boxes.items():
             if box.role == "state":
                 out.spots[key] = Spot(pill, self.grid.lane_y(box.lane), self.grid.pill, self.local.sizes[key][1])
@@ -252,7 +260,7 @@ class _Step:
         for end, sides in enumerate((leaving, coming)):
             for key, links in sides.items():
                 links.sort()
-                room = (self.out.spots[key].w - 18) / max(1, len(links) - 1)
+                room = max(0.0, self.out.spots[key].w - 18) / max(1, len(links) - 1)
                 step = min(PORT + 2, room)
                 for place, (_, name) in enumerate(links):
                     ports[name][end] = (place - (len(links) - 1) / 2) * step

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 import minigrad as mg
 import rnn
 import viz
-from viz.inspector import document, formula
+from viz import formula
+from viz.inspector import document
 from viz.inspector.facts import digits
 from viz.words import plain
 
@@ -376,7 +377,7 @@ def test_long_sequences_stay_small():
 
 
 def test_refuses_a_level_that_does_not_exist(reading):
-    with pytest.raises(ValueError, match='level must be "cell" or "op"'):
+    with pytest.raises(ValueError, match="level must be one of cell, op, rolled, open, got"):
         viz.inspect(reading, level="atom")
 
 

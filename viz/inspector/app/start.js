@@ -91,7 +91,7 @@ function startTheme() {
 }
 
 function start() {
-  const names = { cell: "Cells", op: "Operations" };
+  const names = { cell: "Cells", op: "Operations", rolled: "Rolled", open: "One step" };
   data.views.forEach(({ level }, place) => {
     byId("levels").append(element("button", { type: "button", "data-level": place, "aria-pressed": String(place === 0), onclick: () => show(place) }, names[level]));
   });

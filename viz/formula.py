@@ -13,10 +13,11 @@ from typing import Any
 import minigrad as mg
 from minigrad import GradientError, Node
 from minigrad.derivative import pull_edge
+from minigrad.explain.spelling import index_text
 from minigrad.ops.core import Elementwise
 
-from ..labels import name_of
-from ..words import Rich, Run, number
+from .labels import name_of
+from .words import Rich, Run, number
 
 ATOM, POWER, PRODUCT, SUM = 4, 3, 2, 1
 _INFIX = {
@@ -27,8 +28,14 @@ _INFIX = {
     "strong_mul": (" ⊙ ", PRODUCT),
     "matmul": (" · ", PRODUCT),
     "div": (" / ", PRODUCT),
+    "greater": (" > ", SUM),
+    "greater_equal": (" ≥ ", SUM),
+    "less": (" < ", SUM),
+    "less_equal": (" ≤ ", SUM),
+    "equal": (" = ", SUM),
+    "not_equal": (" ≠ ", SUM),
 }
-_FUNCTIONS = {"sigmoid": "σ", "sigmoid_slope": "σ′", "sech2": "sech²"}
+FUNCTIONS = {"sigmoid": "σ", "sigmoid_slope": "σ′", "sech2": "sech²", "cross_entropy": "cross-entropy"}
 _PARAMETERS = ("axes", "axis", "index", "shape")
 LONGEST = 160
 """Characters of a formula; a longer one is cut with an ellipsis."""
@@ -68,7 +75,7 @@ def argument_names(node: Node, layers: bool = False) -> Names:
     names: dict[Node, Rich] = {}
     for arg in node.args:
         if arg not in names:
-            names[arg] = _constant(arg) or _given_name(arg, layers) or (Run(next(letters, "…")),)
+            names[arg] = constant(arg) or _given_name(arg, layers) or (Run(next(letters, "…")),)
     return names
 
 
@@ -84,7 +91,7 @@ def _given_name(node: Node, layers: bool) -> Rich:
 def computes(node: Node, layers: bool = False) -> Rich:
     """Return what `node` computes from its arguments: `f_2 ⊙ c_1`."""
     names = argument_names(node, layers)
-    return _cut(_apply(node, [(names[arg], ATOM) for arg in node.args])[0])
+    return shortened(apply(node, [(names[arg], ATOM) for arg in node.args])[0])
 
 
 def local(node: Node, slot: int, layers: bool = False) -> Rich:
@@ -95,6 +102,13 @@ def local(node: Node, slot: int, layers: bool = False) -> Rich:
     if partial is None or isinstance(partial, (int, float)):
         return () if partial is None else (Run(_plain(float(partial))),)
     return _written(partial, node, layers)
+
+
+def is_curved(node: Node) -> bool:
+    """Tell whether `node` is a function of one argument, element by element, whose derivative is no constant."""
+    if len(node.args) != 1 or not isinstance(node.op, Elementwise):
+        return False
+    return isinstance(node.op.partial(0, node, node.args), Node)
 
 
 def sends(node: Node, slot: int, adjoint: Rich, layers: bool = False) -> Rich:
@@ -123,41 +137,43 @@ def _written(expression: Node, user: Node, layers: bool, given: Names | None = N
         if part in known:
             text[part] = (known[part], ATOM)
         elif not part.args:
-            text[part] = (_constant(part) or name(part, layers), ATOM)
+            text[part] = (constant(part) or name(part, layers), ATOM)
         else:
-            text[part] = _apply(part, [text[arg] for arg in part.args])
+            text[part] = apply(part, [text[arg] for arg in part.args])
             if sum(len(run.text) for run in text[part][0]) > 4 * LONGEST:
-                text[part] = (_cut(text[part][0]), ATOM)
-    return _cut(text[expression][0])
+                text[part] = (shortened(text[part][0]), ATOM)
+    return shortened(text[expression][0])
 
 
-def _apply(node: Node, args: Sequence[Piece]) -> Piece:
+def apply(node: Node, args: Sequence[Piece]) -> Piece:
+    """Return what `node` computes from arguments written as `args`, and how tightly that holds together."""
     op = node.op.name
     if op in _INFIX:
         sign, level = _INFIX[op]
-        parts = [_within(args[0], level), *(_within(arg, level + (op in ("sub", "div"))) for arg in args[1:])]
+        parts = [within(args[0], level), *(within(arg, level + (op in ("sub", "div"))) for arg in args[1:])]
         joined = [run for part in parts for run in (Run(sign), *part)][1:]
         return tuple(joined), level
     if op == "neg":
-        return (Run("−"), *_within(args[0], PRODUCT)), SUM
+        return (Run("−"), *within(args[0], PRODUCT)), SUM
     if op == "sum":
         below = (Run(",".join(map(str, node.params["axes"])), "sub"),)
-        return (Run("Σ"), *below, Run(" "), *_within(args[0], POWER)), POWER
+        return (Run("Σ"), *below, Run(" "), *within(args[0], POWER)), POWER
     if op == "slice":
-        return (*_within(args[0], ATOM), Run(f"[{_parameter(node.params['index'])}]")), ATOM
+        return (*within(args[0], ATOM), Run(f"[{index_text(node.params['index'], node.args[0].shape)}]")), ATOM
     if op == "transpose":
-        inner = _within(args[0], ATOM)
+        inner = within(args[0], ATOM)
         return (inner[:-1] if inner[-1] == Run("T", "sup") else (*inner, Run("T", "sup"))), ATOM
     if op == "power":
-        return (*_within(args[0], ATOM), Run("".join(run.text for run in args[1][0]), "sup")), POWER
+        return (*within(args[0], ATOM), Run("".join(run.text for run in args[1][0]), "sup")), POWER
     shown = [run for arg, _ in args for run in (Run(", "), *arg)][1:]
     given = [_parameter(node.params[key]) for key in _PARAMETERS if key in node.params]
     given = [text for text in given if text]
     extra = (Run("; " + "; ".join(given)),) if given else ()
-    return (Run(_FUNCTIONS.get(op, op) + "("), *shown, *extra, Run(")")), ATOM
+    return (Run(FUNCTIONS.get(op, op) + "("), *shown, *extra, Run(")")), ATOM
 
 
-def _within(piece: Piece, level: int) -> Rich:
+def within(piece: Piece, level: int) -> Rich:
+    """Return `piece`, in parentheses where it holds together less tightly than `level`."""
     text, own = piece
     return text if own >= level else (Run("("), *text, Run(")"))
 
@@ -169,7 +185,8 @@ def _parameter(value: Any) -> str:
     return text if len(text) <= 24 else text[:23] + "…"
 
 
-def _constant(node: Node) -> Rich:
+def constant(node: Node) -> Rich:
+    """Return the number of a constant without axes, else nothing."""
     if node.op.name != "constant" or node.shape != () or node.dtype.kind not in "fiu":
         return ()
     return (Run(_plain(float(node.eval()))),)
@@ -179,7 +196,8 @@ def _plain(value: float) -> str:
     return str(int(value)) if abs(value) < 1e6 and value == int(value) else number(value, 4)
 
 
-def _cut(text: Rich) -> Rich:
+def shortened(text: Rich) -> Rich:
+    """Return `text`, cut with an ellipsis where it is too long."""
     room = LONGEST
     kept: list[Run] = []
     for run in text:

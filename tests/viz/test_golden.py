@@ -1,0 +1,62 @@
+"""A rolled cell and an open step with exact numbers, kept as files: a change of the drawing shows as a readable diff.
+
+Run this file as a program to write them anew, and read the diff before keeping it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+import rnn
+from viz.drawing import figure_of, study
+from viz.figure import Figure
+
+HERE = Path(__file__).parent / "golden"
+
+
+def _loss() -> mg.Node:
+    """The sum of h_t = h_{t-1} / 2 + 1 from h_0 = 2 over three steps: every number is a short binary fraction."""
+    model = rnn.RNN(1, 1, activation="identity", rng=0)
+    for name, value in (("weight_ih_l0", 1.0), ("weight_hh_l0", 0.5), ("bias_ih_l0", 0.0), ("bias_hh_l0", 0.0)):
+        model.parameters[name].assign(np.full(model.parameters[name].shape, value))
+    net = rnn.unroll(model, np.ones((3, 1, 1)), state=np.full((1, 1, 1), 2.0))
+    losses = []
+    for step in net.steps:
+        with mg.scope("readout", t=step.t):
+            losses.append(mg.sum(step.h).named("L"))
+    return mg.ops.add_n(*losses)
+
+
+def rolled() -> Figure:
+    return figure_of(study(_loss()), "rolled", sites=False)
+
+
+def opened() -> Figure:
+    return figure_of(study(_loss()), "open", sites=False, step=1)
+
+
+def without_rounding(svg: str) -> str:
+    """Leave out what may differ by the last bit between machines: the proof's difference, and the ids made of it."""
+    return re.sub(r"mg[0-9a-f]{8}", "id", re.sub(r"max difference [\d.e-]+", "max difference", svg))
+
+
+FIGURES = {make.__name__: make for make in (rolled, opened)}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_figure_is_the_one_kept(name):
+    kept = (HERE / f"{name}.svg").read_text(encoding="utf-8")
+    now = FIGURES[name]().svg
+    assert without_rounding(now) == without_rounding(kept), "the drawing changed: run this file, and read the diff"
+    assert len(kept) < 32_000
+
+
+if __name__ == "__main__":
+    HERE.mkdir(exist_ok=True)
+    for name, make in FIGURES.items():
+        make().save(HERE / f"{name}.svg")

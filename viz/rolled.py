@@ -1,0 +1,362 @@
+"""The rolled view: every step folded onto one, the states looping back over a delay of one step.
+
+An edge of this drawing stands for one edge of every step. It may not show the norm of a sum: what the steps send
+belongs to different nodes (h_1, h_2 ...), and adding it up would cancel where no gradient cancels. It shows the norm of
+all of it side by side, which is the root of the sum over the steps of the squared norms; its gain is that, over the
+same of what arrives at the users. Tooltips tell the smallest and the largest step.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from minigrad import Edge as Use
+from minigrad import Node
+
+from .assemble import Assembly
+from .labels import shape_text
+from .measure import mark, norm
+from .scene import Box, Cell, Column, Edge, Mark, RolledScene, Scene, Tag
+from .timeline import LaneNodes
+from .words import Rich, Run, number, one_line, plain, plural, rich
+
+STEP, BEFORE, AFTER, END = "@t", "@t-1", "@t+1", "@end"
+"""Endings of ids: of what happens at a step, of the states that come from the step before or, read backward, after, and
+of what follows the last step."""
+
+MOST_LANES, MOST_ROWS = 4, 8
+"""States and steps that the table beside the drawing tells of; of more steps, the first and the last."""
+
+HANDED_ON = frozenset({"state", "junction"})
+"""Roles of boxes that hand on what arrives: their edges have the gain 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrolled:
+    """The parts of the unrolled drawing, and the step of each of its columns."""
+
+    columns: Sequence[Column]
+    cells: Sequence[Cell]
+    boxes: Sequence[Box]
+    edges: Sequence[Edge]
+    step: Mapping[int, int]
+
+    def ending(self, box: Box) -> str:
+        """Return which part of the rolled drawing `box` is folded onto."""
+        return {"step": STEP, "end": END}.get(self.columns[box.column].kind, BEFORE)
+
+
+class Rolled(Assembly):
+    """Assembles all steps, then puts each on the first."""
+
+    def build(self, shown: Sequence[int]) -> None:
+        """Add a column for what happens at every step, and columns for the states that come from its neighbours."""
+        super().build(shown)
+        times = iter(shown)
+        step = {column.index: next(times) for column in self.columns if column.kind == "step"}
+        self.flat = Unrolled(self.columns, self.cells, self.boxes, self.edges, step)
+        self.box = {box.id: box for box in self.boxes}
+        self.old, self.old_uses, self.members, self.uses = self.members, self.uses, {}, {}
+        self.members |= {item: self.old[item] for item in self.dock}
+        self.count, self.fewer, self.within = len(shown), 0, frozenset(shown)
+        self.name: dict[str, str] = {}
+        self.loops: Counter[str] = Counter()
+        self._fold_columns()
+        self._fold_cells()
+        self._fold_boxes()
+        self._given()
+        self._fold_edges()
+        for lane in self.timeline.lanes:
+            self._loop(lane)
+
+    def finish(self, scene: Scene) -> RolledScene:
+        """Return `scene` with the words of a rolled drawing."""
+        several = self.count > 1
+        said = f"One drawing for {plural(self.count, 'step')}"
+        said += "; each state comes back to its cell one step later." if self.loops else "."
+        if scene.reference:
+            said += " Gradient arrows run backward."
+        hidden = f"Hidden: {plural(self.count - 1, 'step')}, folded onto the one drawn. " if several else ""
+        if scene.reference and several:
+            hidden += f"Every edge stands for {self.count} uses: width is the root of the sum of their squared norms, "
+            hidden += "colour that over the same of what arrived; tooltips tell the smallest and the largest. "
+        if self.fewer:
+            hidden += f"{self.fewer} of the boxes stand for fewer steps than {self.count}. "
+        fields = {field.name: getattr(scene, field.name) for field in dataclasses.fields(scene)} | {
+            "level": "rolled",
+            "title": (*scene.title, Run(", rolled")) if several else scene.title,
+            "subtitle": (Run(said),),
+            "hidden": (Run(hidden), *self._said_of_given()),
+            "norm": rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else (),
+        }
+        return RolledScene(**fields, table=tuple(self._table()))
+
+    def _title(self, node: Node, called: str) -> str:
+        """Return the tooltip of a box that stays as it is: those of single steps would be thrown away."""
+        return super()._title(node, called) if node not in self.timeline.step or self._at_end(node) else ""
+
+    def _at_end(self, node: Node) -> bool:
+        return self.timeline.end is not None and self.timeline.step[node] == self.timeline.end
+
+    def _table(self) -> Iterable[tuple[Rich, ...]]:
+        """Yield the gradients that arrive at the states step by step: the first and the last of a long sequence."""
+        lanes = [lane for lane in self.timeline.lanes if lane.key in self.loops]
+        times = self.timeline.times
+        if self.sweep is None or not 0 < len(lanes) <= MOST_LANES:
+            return
+        yield (Run("t"),), *((Run("|∂L/∂"), *self._label(lane, "t"), Run("|")) for lane in lanes)
+        ends = times if len(times) <= MOST_ROWS else [*times[: MOST_ROWS // 2], -1, *times[-(MOST_ROWS // 2) :]]
+        for t in ends:
+            sizes = [self._adjoint([lane.nodes[t]]) if t in lane.nodes else None for lane in lanes]
+            row = ("" if size is None else number(size) for size in sizes) if t >= 0 else ("…" for _ in lanes)
+            yield (Run(str(t + 1) if t >= 0 else "…"),), *((Run(text),) for text in row)
+
+    def _said_of_given(self) -> Rich:
+        """Return which states are given, and at which step."""
+        said: list[Run] = []
+        times = self.timeline.times
+        for reverse, t in ((False, times[0]), (True, times[-1])):
+            given = [lane for lane in self.timeline.lanes if lane.reverse == reverse and lane.key in self.loops]
+            for place, lane in enumerate(given):
+                said.append(Run(", " if place else f"At t = {t + 1} the given "))
+                said += self._label(lane, str(_before(lane, t) + 1))
+            if given:
+                said.append(Run(f" {'comes' if len(given) == 1 else 'come'} in place of the loop. "))
+        return tuple(said)
+
+    def _fold_columns(self) -> None:
+        lanes = self.timeline.lanes
+        places = [BEFORE] * any(not lane.reverse for lane in lanes) + [STEP] + [AFTER] * any(la.reverse for la in lanes)
+        places += [END] * any(column.kind == "end" for column in self.flat.columns)
+        heads = {STEP: _span(list(self.flat.step.values())), END: f"after t = {self.timeline.times[-1] + 1}"}
+        kinds = {STEP: "step", END: "end"}
+        self.column = {place: at for at, place in enumerate(places)}
+        self.columns = []
+        for place in places:
+            self._column(kinds.get(place, "initial"), (Run(heads[place]),) if place in heads else ())
+
+    def _fold_cells(self) -> None:
+        found: dict[str, list[Cell]] = defaultdict(list)
+        for cell in self.flat.cells:
+            found[cell.key].append(cell)
+        self.cells = []
+        for key, cells in found.items():
+            title = cells[0].title.rsplit(", t = ", 1)[0]
+            times = _span([self.flat.step.get(cell.column, -1) for cell in cells])
+            self.cells.append(Cell(f"{key}{STEP}", self.column[STEP], key, f"{title}, {times}"))
+
+    def _fold_boxes(self) -> None:
+        """Add every box of a step, and of what follows the last, once."""
+        found: dict[tuple[str, str], list[Box]] = defaultdict(list)
+        for box in self.flat.boxes:
+            found[box.key, self.flat.ending(box)].append(box)
+        self.boxes = []
+        for (key, ending), boxes in found.items():
+            if ending == BEFORE:
+                continue
+            identity = f"{key}{ending}"
+            self.name |= {box.id: identity for box in boxes}
+            self.members[identity] = [node for box in boxes for node in self.old[box.id]]
+            self.boxes.append(self._folded_box(identity, ending, boxes))
+            self.fewer += ending == STEP and len(boxes) < self.count
+
+    def _folded_box(self, identity: str, ending: str, boxes: Sequence[Box]) -> Box:
+        first = boxes[0]
+        t = self.flat.step.get(first.column)
+        label, note = first.label, first.note
+        if t is not None and first.role == "input":
+            label = (Run("x"), Run("t", "sub"))
+        elif t is not None and first.role in ("state", "output", "loss"):
+            label = _general(label, t)
+            note = self._sum_of_losses(boxes) if first.role == "loss" else _general(note, t)
+        nodes = {self.flat.step.get(box.column, -1): self.old[box.id][-1] for box in boxes}
+        return dataclasses.replace(
+            first,
+            id=identity,
+            column=self.column[ending],
+            label=label,
+            note=note,
+            title=first.title if t is None else self._folded_title(_called(first, label, nodes), nodes),
+            tags=tuple(self._folded_tags(identity, boxes)),
+        )
+
+    def _sum_of_losses(self, boxes: Sequence[Box]) -> Rich:
+        last = [self.old[box.id][-1] for box in boxes]
+        if self.run is None or any(node.shape != () for node in last):
+            return ()
+        total = float(sum(float(self.run[node]) for node in last))
+        return (Run("Σ L"), Run("t", "sub"), Run(f" = {number(total, 3)}"))
+
+    def _folded_title(self, called: str, nodes: Mapping[int, Node]) -> str:
+        """Return name, op, shape, uses, norms and source line of what `nodes`, one a step, stand for."""
+        node = list(nodes.values())[-1]
+        parts = [f"{called} = {node.op.name}", shape_text(node.shape), f"{plural(len(nodes), 'use')}"]
+        if self.run is not None and node.dtype.kind == "f":
+            parts.append(f"|value| {_range({t: norm(self.run[n]) for t, n in nodes.items() if n in self.run})}")
+        if self.sweep is not None:
+            adjoints = self.sweep.adjoints
+            sizes = {t: norm(adjoints[n]) for t, n in nodes.items() if n in adjoints}
+            parts += [f"|adjoint| {_range(sizes)}"] if sizes else []
+        if self.names.sites:
+            parts.append(node.site)
+        return one_line(", ".join(parts), 240)
+
+    def _folded_tags(self, identity: str, boxes: Sequence[Box]) -> list[Tag]:
+        found: dict[tuple[str, int], list[Tag]] = defaultdict(list)
+        for box in boxes:
+            seen: Counter[str] = Counter()
+            for tag in box.tags:
+                found[tag.parameter, seen[tag.parameter]].append(tag)
+                seen[tag.parameter] += 1
+        tags = []
+        for place, same in enumerate(found.values()):
+            uses = [use for tag in same for use in self.old_uses[tag.id]]
+            label = plain(same[0].label)
+            title = f"{label}, {plural(len(uses), 'use')}"
+            sent = self._sent(uses)
+            if sent is not None:
+                title += f"; their sum is {number(sent, 3)} of |dL/d{label}|"
+            tags.append(dataclasses.replace(same[0], id=f"{identity} {place}", title=title))
+            self.uses[tags[-1].id] = uses
+        return tags
+
+    def _given(self) -> None:
+        """Add for every lane the state that comes from the step before: the given one at first, then the loop's."""
+        pills = {box.lane: box for box in self.flat.boxes if box.role == "state"}
+        for lane in self.timeline.lanes:
+            pill = pills.get(lane.key)
+            nodes = {t: lane.nodes[at] for t in self.flat.step.values() if (at := _before(lane, t)) in lane.nodes}
+            nodes = {t: n for t, n in nodes.items() if self._onward(lane, n, _before(lane, t))}
+            if pill is None or not nodes:
+                continue
+            if lane.reverse:
+                label, ending = self._label(lane, "t+1"), AFTER
+            else:
+                label, ending = self._label(lane, "t−1"), BEFORE
+            identity = f"{pill.key}{ending}"
+            title = self._folded_title(plain(label), nodes)
+            self.members[identity] = list(nodes.values())
+            self.boxes.append(
+                dataclasses.replace(pill, id=identity, column=self.column[ending], label=label, title=title)
+            )
+
+    def _label(self, lane: LaneNodes, step: str) -> Rich:
+        t = self.timeline.times[0]
+        return tuple(Run(step, "sub") if run == Run(str(t + 1), "sub") else run for run in self._state_label(lane, t))
+
+    def _onward(self, lane: LaneNodes, node: Node, t: int) -> list[Use]:
+        """Return the uses of the state `node` of step `t` in the step that comes next."""
+        after = t - 1 if lane.reverse else t + 1
+        within = after in self.within
+        return [use for use in self.timeline.users[node] if within and self.timeline.step.get(use.user) == after]
+
+    def _fold_edges(self) -> None:
+        found: dict[tuple[str, str, int], list[Edge]] = defaultdict(list)
+        seen: Counter[tuple[str, str, int]] = Counter()
+        for edge in self.flat.edges:
+            source, target = self.box[edge.source], self.box[edge.target]
+            if target.id not in self.name:
+                continue
+            start = self.name.get(source.id, "")
+            if source.column != target.column and self.flat.ending(target) == STEP:
+                start = f"{source.key}{AFTER if self.lane[source.lane].reverse else BEFORE}"
+            place = (start, self.name[target.id], target.column)
+            found[(*place[:2], seen[place])].append(edge)
+            seen[place] += 1
+        self.edges = []
+        for (start, end, _), edges in found.items():
+            uses = [use for edge in edges for use in self.old_uses[edge.id]]
+            self._folded_edge(start, end, self._folded_mark(edges), edges, uses)
+
+    def _folded_mark(self, edges: Sequence[Edge]) -> Mark | None:
+        """Return the root of the sum of squares of what the edges send, over that of what arrives at their users."""
+        marks = [edge.mark for edge in edges if edge.mark]
+        if not marks:
+            return None
+        if all(found.state == "cut" for found in marks):
+            return marks[0]
+        sent = norm([found.norm for found in marks])
+        if self.box[edges[0].target].role in HANDED_ON:
+            return mark(sent, sent)
+        arrives = [self._adjoint(self._leaving(self.old[edge.target])) for edge in edges]
+        return mark(sent, norm([size or 0.0 for size in arrives]))
+
+    def _folded_edge(
+        self, start: str, end: str, found: Mark | None, edges: Sequence[Edge], uses: Sequence[Use]
+    ) -> None:
+        called = next((box.label for box in self.boxes if box.id == start), ()) or self.box[edges[0].target].label
+        sizes = {self.flat.step.get(self.box[e.target].column, -1): e.mark.norm for e in edges if e.mark}
+        shape = shape_text(uses[0].argument.shape) if uses else ""
+        self._add(start, end, found, uses, f"{plain(called)}, {shape}", sizes)
+
+    def _add(
+        self, start: str, end: str, found: Mark | None, uses: Sequence[Use], title: str, sizes: Mapping[int, float]
+    ) -> None:
+        """Add an edge whose tooltip tells what comes back in all, and at the least and the most of its steps."""
+        if found is not None and found.state == "measured":
+            title += f"; gradient {number(found.norm, 3)} comes back in all (root of the sum of squares)"
+            title += f", {_range(sizes)}" if len(sizes) > 1 else ""
+            title += f"; gain {number(found.gain, 3)}"
+        elif found is not None:
+            title += f"; {found.state}"
+        identity = f"{start} to {end} {len(self.edges)}"
+        self.edges.append(Edge(identity, start, end, one_line(title, 240), found))
+        self.uses[identity] = list(uses)
+
+    def _loop(self, lane: LaneNodes) -> None:
+        """Add the way back of a state: over a delay to where the next step takes it up."""
+        uses: dict[int, list[Use]] = {}
+        for t, node in lane.nodes.items():
+            onward = self._onward(lane, node, t) if t in self.within else []
+            if onward:
+                uses[t] = onward
+        here = f"{lane.key}.state{STEP}"
+        if not uses or here not in self.members:
+            return
+        self.loops[lane.key] = len(uses)
+        sizes = {t: size for t in uses if (size := self._sent(uses[t])) is not None}
+        sent = norm(list(sizes.values())) if sizes else None
+        shown = mark(sent, sent or 0.0)
+        delay, before = f"{lane.key}.delay{STEP}", f"{lane.key}.state{AFTER if lane.reverse else BEFORE}"
+        label = plain(self._label(lane, "t"))
+        title = f"{label} is handed on to the next step, {plural(len(uses), 'time')}"
+        said = (Run(f"delay ×{len(uses)}"),)
+        self.boxes.append(Box(delay, self.column[STEP], f"{lane.key}.delay", "delay", said, title))
+        self.members[delay] = [lane.nodes[t] for t in uses]
+        for start, end in ((here, delay), (delay, before)):
+            found = [use for t in uses for use in uses[t]]
+            self._add(start, end, shown, found, f"{label}, {plural(len(uses), 'loop')}", sizes)
+
+
+def _before(lane: LaneNodes, t: int) -> int:
+    return t + 1 if lane.reverse else t - 1
+
+
+def _called(box: Box, label: Rich, nodes: Mapping[int, Node]) -> str:
+    """Return what `box` is called at any step."""
+    named = next(iter(nodes.values())).name
+    return f"{one_line(named, 8)}_t" if named and box.role not in ("state", "input") else plain(label)
+
+
+def _general(label: Rich, t: int) -> Rich:
+    """Return `label`, made for step `t`, for any step."""
+    return tuple(Run("t", "sub") if run == Run(str(t + 1), "sub") else run for run in label)
+
+
+def _span(times: Sequence[int]) -> str:
+    """Return the steps as they are printed: `t = 1 … 4`."""
+    low, high = min(times) + 1, max(times) + 1
+    return f"t = {low}" if low == high else f"t = {low} … {high}"
+
+
+def _range(sizes: Mapping[int, float]) -> str:
+    """Return the smallest and the largest of the sizes by step."""
+    if not sizes:
+        return "unknown"
+    low, high = min(sizes, key=lambda t: sizes[t]), max(sizes, key=lambda t: sizes[t])
+    if sizes[low] == sizes[high]:
+        return number(sizes[low], 3)
+    return f"{number(sizes[low], 3)} (t = {low + 1}) to {number(sizes[high], 3)} (t = {high + 1})"
