@@ -33,7 +33,15 @@ CLEAR = 2.5
 """Distance of a gradient arrow from the boxes at its ends."""
 ROUND = 7.0
 """Room round every box that no edge of other boxes enters: Graphviz is told boxes that are so much larger."""
-_SHAPES = {"input": "circle", "pointwise": "circle", "junction": "circle", "state": "ellipse", "loss": "diamond"}
+_SHAPES = {
+    "input": "circle",
+    "pointwise": "circle",
+    "junction": "circle",
+    "bus": "circle",
+    "state": "ellipse",
+    "loss": "diamond",
+    "parameter": "hexagon",
+}
 
 
 def body(scene: Scene, ask: Callable[[str, Sequence[str]], Sequence[Answer]]) -> Body:
