@@ -152,7 +152,7 @@ class Rolled(Assembly):
         """Add every box of a step, and of what follows the last, once."""
         found: dict[tuple[str, str], list[Box]] = defaultdict(list)
         for box in self.flat.boxes:
-            found[box.key, self.flat.ending(box)].append(box)
+            found[box.key, self._held_at(box) if box.role == "bus" else self.flat.ending(box)].append(box)
         self.boxes = []
         for (key, ending), boxes in found.items():
             if ending == BEFORE:
@@ -163,6 +163,14 @@ class Rolled(Assembly):
             self.boxes.append(self._folded_box(identity, ending, boxes))
             self.fewer += ending == STEP and len(boxes) < self.count
 
+    def _held_at(self, bus: Box) -> str:
+        """Return where the value of a bus stands, which folded onto one step has no columns to run over: beside what
+        reads it."""
+        read = {
+            self.flat.ending(self.box[edge.target]) for edge in self.flat.edges if self.box[edge.source].key == bus.key
+        }
+        return END if END in read else STEP
+
     def _folded_box(self, identity: str, ending: str, boxes: Sequence[Box]) -> Box:
         first = boxes[0]
         t = self.flat.step.get(first.column)
@@ -172,6 +180,9 @@ class Rolled(Assembly):
         elif t is not None and first.role in ("state", "output", "loss"):
             label = _general(label, t)
             note = self._sum_of_losses(boxes) if first.role == "loss" else _general(note, t)
+        elif first.role == "bus":
+            first = dataclasses.replace(first, role="function", lane="")
+            label = rich("all steps" if ending == END else "held")
         nodes = {self.flat.step.get(box.column, -1): self.old[box.id][-1] for box in boxes}
         return dataclasses.replace(
             first,
@@ -261,8 +272,14 @@ class Rolled(Assembly):
             if target.id not in self.name:
                 continue
             start = self.name.get(source.id, "")
-            if source.column != target.column and self.flat.ending(target) == STEP:
+            if source.role == "bus" and source.column != target.column:
+                if start == self.name[target.id]:
+                    continue
+            elif source.column != target.column and self.flat.ending(target) == STEP:
                 start = f"{source.key}{AFTER if self.lane[source.lane].reverse else BEFORE}"
+            if self.name[target.id].endswith(END) and start.endswith(STEP) and source.role != "state":
+                self.undrawn += 1  # only states reach what follows the last step
+                continue
             place = (start, self.name[target.id], target.column)
             found[(*place[:2], seen[place])].append(edge)
             seen[place] += 1

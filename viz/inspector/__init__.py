@@ -95,7 +95,7 @@ def _views(figure: Figure) -> list[views.View]:
         return []
     other: Level = "op" if first.scene.level == "cell" else "cell"
     shown = sum(column.kind == "step" for column in first.scene.columns)
-    asked = shown if shown > WHOLE[first.scene.level] else None
+    asked = shown if shown > WHOLE.get(first.scene.level, shown) else None
     second = views.view(figure_of(figure.behind.study, other, figure.theme, asked, sites=figure.behind.sites))
     different = second is not None and isinstance(second.scene, Scene) and second.scene.level != first.scene.level
     return [first, second] if second is not None and different else [first]
