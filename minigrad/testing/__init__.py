@@ -100,6 +100,7 @@ from .laws import Subject
 from .mutation import MUTATIONS, KillRate, kill_rate, mutants, planted
 from .ops import check_op
 from .oracles import Estimate, complex_step, difference
+from .peers import from_torch
 from .profiles import PROFILES, Profile
 from .programs import Program, graphs
 from .strategies import arrays, broadcastable_shapes, shapes
@@ -125,6 +126,7 @@ __all__ = [
     "check_op",
     "complex_step",
     "difference",
+    "from_torch",
     "graphs",
     "kill_rate",
     "mutants",

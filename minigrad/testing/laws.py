@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class Subject:
         labels, arrays: the arguments; those of a float dtype are differentiated.
         f: arrays -> array. It may be asked for complex arrays.
         vjp: arrays, seed -> one gradient an argument, None where there is none.
-        reproduce: code that repeats the check at this input.
+        reproduce: code that repeats the check at this input, or what writes it.
         strict: numbers are relative to themselves alone. Else a gradient may be off by the rounding of f's own value,
             as `1 - tanh(x)**2` is when x is large.
         jitter: arrays, seed, generator, size -> gradients with every value on the way moved by `size`, or by its
@@ -56,7 +57,7 @@ class Subject:
     arrays: Sequence[Array]
     f: Callable[[Sequence[Array]], Array]
     vjp: Callable[[Sequence[Array], Array], Gradients]
-    reproduce: str = ""
+    reproduce: str | Callable[[], str] = ""
     strict: bool = False
     jitter: Callable[[Sequence[Array], Array, np.random.Generator, float | None], Gradients] | None = None
     graph: Node | None = None
@@ -115,8 +116,10 @@ class Subject:
     def fail(self, law: str, **parts: Any) -> GradientFailure:
         """The failure of `law` at this input."""
         inputs = dict(zip(self.labels, self.arrays, strict=True))
-        finding = Finding(self.name, law, inputs, reproduce=self.reproduce, graph=self.graph, edges=self.edges, **parts)
-        return GradientFailure(finding)
+        written = self.reproduce if isinstance(self.reproduce, str) else self.reproduce()
+        return GradientFailure(
+            Finding(self.name, law, inputs, reproduce=written, graph=self.graph, edges=self.edges, **parts)
+        )
 
 
 Law = Callable[[Subject], None]
@@ -135,7 +138,16 @@ def check(
         except GradientFailure:
             raise
         except Exception as error:
-            raise subject.fail("raises an exception", detail=f"{type(error).__name__}: {error}") from error
+            raise subject.fail("raises an exception", detail=_said(error)) from error
+
+
+def _said(error: Exception) -> str:
+    """The exception and the line that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace is not None else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def contract(s: Subject) -> None:
@@ -230,7 +242,12 @@ def dot_test(s: Subject) -> None:
         if not np.isfinite(want) or (s.singular and not np.isfinite(got)):
             continue  # one-hot seeds say which element it is, and whether it may be
         allowed = ROUNDING * s.eps * scale + 10 * error + _floor(s, np.abs(w))
-        if abs(got - want) <= allowed or _explained(s, w, v, got, want) or not _settled(s, w, v, got, want):
+        if (
+            abs(got - want) <= allowed
+            or _lost(s, w, None, abs(got - want))
+            or _explained(s, w, v, got, want)
+            or not _settled(s, w, v, got, want)
+        ):
             continue
         _blame(s, w)
         raise s.fail("<seed, J v> = <vjp(seed), v>", got=got, expected=want, source=s.oracle.source)
@@ -271,7 +288,10 @@ def _blame(s: Subject, w: Array) -> None:
             pushed = s.oracle.push(v)
             want, scale = np.sum(w * pushed), np.sum(np.abs(w * pushed)) + abs(g[index])
             error = ROUNDING * s.eps * scale + np.sum(np.abs(w) * np.abs(pushed.error)) * 10 + _floor(s, np.abs(w))
-            if np.isfinite(want) and abs(g[index] - want) > error and _settled(s, w, v, float(g[index]), float(want)):
+            gap = abs(g[index] - want)
+            if not np.isfinite(want) or not gap > error or _lost(s, w, slot, gap):
+                continue
+            if _settled(s, w, v, float(g[index]), float(want)):
                 element = f"d <seed, {s.output}> / d {indexed(s.labels[slot], index)}"
                 raise s.fail(
                     "vjp(seed) is seed^T J", element=element, got=g[index], expected=want, source=s.oracle.source
@@ -315,7 +335,7 @@ def _compare_column(s: Subject, slot: int, index: tuple[int, ...], got: Array, w
         if np.isnan(got[at]) and np.any(np.isinf(got)):
             continue  # one slope of this column is infinite, and 0 * inf is NaN for the others
         w = _unit(s.value, at).astype(s.value.dtype)
-        if _explained(s, w, v, float(got[at]), float(plain[at])):
+        if _lost(s, w, slot, abs(got[at] - plain[at])) or _explained(s, w, v, float(got[at]), float(plain[at])):
             continue
         element = f"d {indexed(s.output, at)} / d {indexed(s.labels[slot], index)}"
         if _meets_a_kink(s, w, v, float(got[at]), float(plain[at])):
@@ -342,6 +362,29 @@ def _floor(s: Subject, weights: Array) -> float:
     with np.errstate(all="ignore"):
         total = float(np.sum(weights * np.abs(s.value.astype(float))))
     return 16 * s.eps * total + _TINY if np.isfinite(total) else _TINY
+
+
+def _lost(s: Subject, weights: Array, slot: int | None, gap: float) -> bool:
+    """Whether `gap` is no more than the rounding of f's own value, as it reaches the gradient of argument `slot`.
+
+    To first order that rounding is |J| |x|, which cancellation in f does not make smaller; and what multiplies it on
+    its way are the other arguments: of tanh(W x) the gradient is W^T (1 - h^2), its rounding at saturation that of h.
+    """
+    if s.strict:
+        return False
+    terms = np.abs(np.asarray(weights) * s.value)
+    if np.size(weights) > MOST_ROWS:
+        rows = [s.pull(np.asarray(weights, dtype=s.value.dtype))]
+    else:
+        rows = [s.pull(_unit(s.value, at) * weights[at]) for at in np.ndindex(s.value.shape) if weights[at]]
+    total = float(np.sum(terms)) + sum(_absolute_terms(s, row) for row in rows)
+    others = [other for other in s.slots if other != slot and len(s.slots) > 1]
+    loudest = max([float(np.max(np.abs(s.arrays[other]), initial=1.0)) for other in others], default=1.0)
+    return gap <= 16 * s.eps * total * loudest < np.inf
+
+
+def _absolute_terms(s: Subject, row: Gradients) -> float:
+    return sum(float(np.sum(np.abs(row[slot] * s.arrays[slot]))) for slot in s.slots)
 
 
 def symmetry(s: Subject) -> None:

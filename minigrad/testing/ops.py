@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
 from hypothesis import strategies as st
 
@@ -20,11 +20,12 @@ from ..ops import input as input_node
 from ..ops.core import REGISTRY, Elementwise, Op, Stacked
 from ..run import run
 from .cases import Case, cases_for_op, cases_of, some_cases
-from .failure import GradientFailure, code
+from .failure import GradientFailure, indexed
 from .graphs import check_graph, graph_subject
 from .laws import Subject, check, compare
 from .oracles import Oracle
 from .profiles import current
+from .written import code, code_of_param, home_of, line
 
 # Its gradient is zero by definition, whatever its derivative.
 _STOPS = ("stop_gradient",)
@@ -58,6 +59,7 @@ def check_op(
     >>> check_op("tanh", args=[25.0])
     >>> check_op("matmul", max_examples=5)
     """
+    __tracebackhide__ = True
     op = REGISTRY[op] if isinstance(op, str) else op
     for row in op.kinks:
         _check_policy(op, row)
@@ -70,15 +72,14 @@ def check_op(
         for case in drawn:
             check_case(op, case, reference, seed, progress, second)
     except GradientFailure as failure:
-        if shrink:
-            _shrink(op, cases_of(op) if cases is None else cases, count, reference, seed)
-        raise failure from None
+        found = _smallest(op, cases_of(op) if cases is None else cases, count, reference, seed) if shrink else None
+        raise found or failure from None
 
 
-def _shrink(
+def _smallest(
     op: Op, strategy: st.SearchStrategy[Case], count: int, reference: Callable[..., Any] | None, seed: int
-) -> None:
-    """Draw the same cases again under Hypothesis, which raises for the smallest that fails."""
+) -> GradientFailure | None:
+    """Draw the same cases again under Hypothesis, which ends with the smallest that fails."""
 
     @settings(
         max_examples=count,
@@ -86,13 +87,18 @@ def _shrink(
         deadline=None,
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
+        phases=[Phase.generate, Phase.shrink],
     )
     @hypothesis_seed(seed)
     @given(strategy)
     def ladder(case: Case) -> None:
         check_case(op, case, reference, seed)
 
-    ladder()
+    try:
+        ladder()
+    except GradientFailure as failure:
+        return GradientFailure(failure.finding)  # without what Hypothesis has to add
+    return None
 
 
 def check_case(
@@ -119,7 +125,7 @@ def _check_case(
 ) -> None:
     labels = [f"x{i}" for i in range(len(case.args))] if len(case.args) > 1 else ["x"]
     leaves = [input_node(np.shape(a), np.asarray(a).dtype, name=n) for a, n in zip(case.args, labels, strict=True)]
-    call = _Call(op, case, leaves, reproduce=_written(op, case), seed=seed)
+    call = _Call(op, case, leaves, reproduce=lambda: _reproduce(op, case, seed), seed=seed)
     progress("shape and dtype rules, value")
     y = call.build()
     call.check_value(y, reference)
@@ -132,35 +138,36 @@ def _check_case(
         y,
         dict(zip(leaves, case.args, strict=True)),
         name=call.name,
-        reproduce=call.reproduce,
+        reproduce=lambda feed: call.reproduce(),
         subgradients=True,
         singular=bool(op.singular),
         second=second,
         random=seed,
+        shrink=False,
         f=call.kernel,
         progress=progress,
     )
-    progress("pull and push on nodes, arrays and stacks")
+    progress("pull and push agree on nodes, arrays and stacks")
     call.check_modes(y)
     progress("one node in two slots")
     call.check_repeated()
 
 
-def _written(op: Op, case: Case) -> str:
-    params = ", ".join(f"{key!r}: {_param(value)}" for key, value in case.params.items())
-    return f"check_op({op.name!r}, args=({', '.join(map(code, case.args))},), params={{{params}}})"
-
-
-def _param(value: Any) -> str:
-    if isinstance(value, np.dtype):
-        return f"np.dtype({value.name!r})"
-    return code(value) if isinstance(value, np.ndarray) else repr(value)
+def _reproduce(op: Op, case: Case, seed: int) -> str:
+    mutation = getattr(op, "mutation", None)
+    chosen = f"next(m for m in mutants(mg.ops.REGISTRY[{op.name!r}]) if m.mutation == {mutation!r})"
+    params = ", ".join(f"{key!r}: {code_of_param(value)}" for key, value in case.params.items())
+    options = [f"params={{{params}}}"] if params else []
+    options += [f"seed={seed}"] if seed else []
+    given = ", ".join([chosen if mutation else repr(op.name), f"args=({', '.join(map(code, case.args))},)", *options])
+    home = home_of(op)
+    return line([*([home] if home else []), f"check_op({given})"], "check_op, mutants" if mutation else "check_op")
 
 
 class _Call:
     """One call of an op on input nodes, and on the arrays themselves."""
 
-    def __init__(self, op: Op, case: Case, leaves: Sequence[Node], reproduce: str, seed: int) -> None:
+    def __init__(self, op: Op, case: Case, leaves: Sequence[Node], reproduce: Callable[[], str], seed: int) -> None:
         self.op, self.case, self.leaves, self.reproduce, self.seed = op, case, leaves, reproduce, seed
         mutation = getattr(op, "mutation", None)
         self.name = f"{op.name} (mutant: {mutation})" if mutation else op.name
@@ -324,7 +331,7 @@ def compare_to_reference(s: Subject, got: Array, want: Array) -> None:
         close = np.abs(got - want) <= 4096 * s.eps * np.abs(want)
         wrong = ~(close | (got == want) | (np.isnan(got) & np.isnan(want)))
     for at in map(tuple, np.argwhere(wrong)):
-        raise s.fail("the value is the reference's", element=f"y[{at}]", got=got[at], expected=want[at])
+        raise s.fail("the value is the reference's", element=indexed("y", at), got=got[at], expected=want[at])
 
 
 def _check_policy(op: Op, row: Any) -> None:
@@ -333,7 +340,7 @@ def _check_policy(op: Op, row: Any) -> None:
     args = [np.array(a) for a in row.args] if elementwise else [np.array(row.args)]
     case = Case(tuple(args), {} if elementwise else {"axes": (0,), "keepdims": False})
     leaves = [input_node(a.shape, name=f"x{i}") for i, a in enumerate(args)]
-    call = _Call(op, case, leaves, reproduce=f"check_op({op.name!r})", seed=0)
+    call = _Call(op, case, leaves, reproduce=lambda: line([f"check_op({op.name!r})"], "check_op"), seed=0)
     y = call.build()
     graphs = graph_vjp(y, leaves, 1.0, unreachable="zero")
     values = run(graphs, dict(zip(leaves, args, strict=True)))

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from ..node import Array, Node, walk
 from ..ops import input as input_node
 from ..ops.core import REGISTRY, Op
-from .failure import code
 from .strategies import arrays, shapes
+from .written import graph_code
 
 LARGEST = 50.0
 UNARY = ("tanh", "sigmoid", "sin", "neg", "relu", "abs", "softplus", "exp", "log", "sqrt", "cos", "expm1", "log1p")
@@ -76,23 +76,15 @@ class Program:
         return list(walk(self.output))[::-1]
 
     def __str__(self) -> str:
-        number = {node: i for i, node in enumerate(self._nodes)}
-        count = len(self.values)
-        lines, feed = [], []
-        for node in self.nodes:
-            i = number[node]
-            if i < count:
-                lines.append(f"x{i} = mg.input({node.shape}, dtype={node.dtype.name!r}, name='x{i}')")
-                feed.append(f"x{i}: {code(self.values[i])}")
-                continue
-            step = self.steps[i - count]
-            args = [f"x{j}" if j < count else f"v{j - count}" for j in step.args]
-            params = [f"{key}={value!r}" for key, value in step.params.items()]
-            name = "y" if node is self.output else f"v{i - count}"
-            lines.append(f"{name} = mg.ops.REGISTRY[{step.op!r}]({', '.join([*args, *params])})")
-        if self.output in number and number[self.output] < count:
-            lines.append(f"y = x{number[self.output]}")
-        return "\n".join([*lines, f"feed = {{{', '.join(feed)}}}"])
+        written = graph_code(self.output, self.feed)
+        return "\n".join([*written.statements, f"feed = {written.feed}"])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What Hypothesis prints of a program that fails."""
+        for i, statement in enumerate(str(self).splitlines()):
+            if i:
+                printer.break_()
+            printer.text(statement)
 
     __repr__ = __str__
 
