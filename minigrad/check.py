@@ -41,7 +41,7 @@ def check_arguments(parser: argparse.ArgumentParser) -> None:
         "  minigrad check layer.py::f --gradient layer.py::f_vjp --shape 5\n"
         "  minigrad check layer.py::Swish                   a torch.autograd.Function\n\n"
         "FUNCTION takes nodes and gives a node, as plain NumPy code does; minigrad's gradient of it is checked.\n"
-        "With --gradient it takes an array (with several --shape a list of them), and gradient(x, seed) is the vjp that\n"
+        "With --gradient it takes an array (with several --shape a list), and gradient(x, seed) is the vjp that\n"
         "is checked. The exit code is 0 if every law holds, 1 if one does not, 2 if there was nothing to check."
     )
     parser.add_argument("target", metavar="FILE.py::FUNCTION", help="what to check")

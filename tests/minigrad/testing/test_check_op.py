@@ -137,3 +137,49 @@ def test_log1p_of_a_complex_number_has_the_digits_of_the_real_one(x):
     value = mg.ops.log1p.kernel(np.asarray(x + 1e-100j))
     np.testing.assert_allclose(value.real, np.log1p(x), rtol=4e-15, atol=1e-190)
     np.testing.assert_allclose(value.imag, 1e-100 / (1 + x), rtol=4e-15)
+
+
+def broken(name, **members):
+    """The registered op with some of its methods replaced."""
+    op = REGISTRY[name]
+    kind = type(op)
+    variant = object.__new__(type(kind.__name__, (kind,), members))
+    vars(variant).update(vars(op))
+    return variant
+
+
+def test_a_rule_that_is_wrong_on_nodes_alone_is_found():
+    def pull(self, ct, slot, out, args, params):
+        term = type(mg.ops.sin).pull(self, ct, slot, out, args, params)
+        return term * 2 if isinstance(term, mg.Node) and not args[0].shape else term
+
+    with pytest.raises(GradientFailure):
+        check_op(broken("sin", pull=pull), args=[0.5], second=False)
+
+
+def test_an_op_that_treats_a_stack_as_one_array_is_found():
+    def call(self, *args, **params):
+        out = type(mg.ops.cumsum).__call__(self, *args, **params)
+        return type(out)(out.value + 1) if hasattr(out, "value") and not isinstance(out, mg.Node) else out
+
+    with pytest.raises(GradientFailure, match="the op on a stack that is an array is a loop over its members"):
+        check_op(broken("cumsum", __call__=call), args=[np.ones(3)], params={"axis": 0, "reverse": False})
+
+
+def test_a_gradient_in_another_dtype_than_its_op_s_is_found(new_op):
+    def slope(out, x):
+        return mg.ops.cast(mg.ops.cast(mg.cos(x), dtype=np.dtype(float)), dtype=x.dtype)
+
+    wide = new_op("wide_sine", np.sin, (slope,))
+    check_op(wide, args=[np.array([0.5, 1.0])])
+    with pytest.raises(GradientFailure, match="a gradient stays in the dtypes of its op"):
+        check_op(wide, args=[np.array([0.5, 1.0], np.float32)])
+
+
+def test_a_jvp_that_disagrees_with_the_vjp_is_found():
+    def push(self, tangent, slot, out, args, params):
+        term = type(mg.ops.tanh).push(self, tangent, slot, out, args, params)
+        return term * 2 if isinstance(term, mg.Node) else term
+
+    with pytest.raises(GradientFailure, match="reverse mode and forward mode agree"):
+        check_op(broken("tanh", push=push), args=[0.5])
