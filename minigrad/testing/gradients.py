@@ -27,6 +27,7 @@ def check_gradient(
     degenerate: bool = True,
     strict: bool = False,
     seed: int = 0,
+    shrink: bool = True,
     progress: Callable[[str], None] = lambda law: None,
 ) -> None:
     """Check a vector-Jacobian product against independent derivatives of `f`; raises AssertionError naming the law.
@@ -37,7 +38,7 @@ def check_gradient(
     against the complex step (or a 6-point stencil, if f takes no complex arrays); one-hot seeds; a symmetric second
     derivative. They are checked at x, at a neighbour of x, and (`degenerate`) at zeros, ties, saturation and other
     memory layouts of x, where f is defined there. Off its own value's rounding f is held to 9e-13 relative; `strict`
-    drops the allowance.
+    drops the allowance. What fails is shown (`shrink`) at the simplest input.
 
     >>> import numpy as np
     >>> check_gradient(np.tanh, np.array([0.5, 2.0]), lambda x, seed: seed / np.cosh(x) ** 2)
@@ -58,7 +59,7 @@ def check_gradient(
         try:
             checked.check_at(arrays)
         except GradientFailure as failure:
-            raise smallest(arrays, failure, checked.tried, shapes=True) from None
+            raise (smallest(arrays, failure, checked.tried, shapes=True) if shrink else failure) from None
     checked.check_again()
 
 

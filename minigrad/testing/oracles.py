@@ -215,10 +215,10 @@ class Oracle:
             shape = np.shape(self.f(self.arrays))
             return estimate(np.zeros(shape), np.zeros(shape))
 
-    def at(self, arrays: Sequence[Array]) -> Oracle:
-        """The same oracle at another input."""
+    def at(self, arrays: Sequence[Array], f: ArrayFunction | None = None) -> Oracle:
+        """The same oracle at another input, or of another function of the same making, whose trust it shares."""
         other = Oracle.__new__(Oracle)
-        other.f, other.trusts_complex = self.f, self.trusts_complex
+        other.f, other.trusts_complex = f or self.f, self.trusts_complex
         other.arrays = [x.astype(float) if x.dtype.kind == "f" else x for x in arrays]
         return other
 

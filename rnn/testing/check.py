@@ -175,23 +175,27 @@ class _Bptt:
 
     def every_lag(self, situation: _Situation) -> None:
         """The last loss of each length: of n steps, it is the first to hear of lag n - 1."""
+        # Whether the losses carry complex numbers is asked of the whole sequence, once.
+        oracle = self.subject(situation.xs, situation.arrays).oracle
         for n in range(1, len(situation.xs) + 1):
-            self._last_loss(situation, n)
+            self._last_loss(situation, n, oracle)
 
-    def _last_loss(self, situation: _Situation, n: int) -> None:
+    def _last_loss(self, situation: _Situation, n: int, oracle: Oracle) -> None:
         xs, arrays = situation.xs[:n], situation.arrays
         s = self.subject(xs, arrays)
+        s.oracle = oracle.at(arrays, s.f)
         w = np.zeros_like(s.value)
         w[-1] = 1
         with np.errstate(all="ignore"):
             got = s.pull(w)
             # One random direction first: only where it disagrees is every element looked at.
             v = s.direction()
-            pushed = s.oracle.push(v)[-1]
+            along = s.oracle.push(v)
+            pushed = along[-1]
             mine = [got[slot] * v[slot] for slot in self.floats]
             scale = abs(pushed) + sum(float(np.sum(np.abs(term))) for term in mine)
             gap = abs(sum(float(np.sum(term)) for term in mine) - pushed)
-            if not gap > self._allowed(s, scale, s.oracle.push(v).error[-1]):
+            if not gap > self._allowed(s, scale, along.error[-1]):
                 return
             self._name_the_element(s, got, situation, n)
 
