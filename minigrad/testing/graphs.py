@@ -223,6 +223,8 @@ def _edge_is_right(node: Node, slot: int, out: Array, args: Sequence[Array], rng
             pulled = pull_edge(node, slot, w, out, args)
         except Exception:
             return False
+        if pulled is not None and np.shape(pulled) != args[slot].shape:
+            return False
         got = np.zeros(()) if pulled is None else np.asarray(pulled) * v
         want = w * oracle.push([v])
         gap = abs(float(np.sum(got)) - float(np.sum(want)))
