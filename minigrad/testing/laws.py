@@ -90,8 +90,19 @@ class Subject:
     @cached_property
     def eps(self) -> float:
         """The coarsest rounding unit among result and arguments."""
+        return float(self._coarsest.eps)
+
+    @cached_property
+    def tiny(self) -> float:
+        """Below this, products of two derivatives underflow and a relative comparison has no digits to compare: 1e-290
+        in float64, 2e-36 in float32."""
+        return float(self._coarsest.smallest_normal) ** 0.94
+
+    @property
+    def _coarsest(self) -> np.finfo[Any]:
         dtypes = [self.value.dtype, *(self.arrays[slot].dtype for slot in self.slots)]
-        return max([float(np.finfo(d).eps) for d in dtypes if d.kind == "f"], default=float(np.finfo(float).eps))
+        known = [np.finfo(d) for d in dtypes if d.kind == "f"]
+        return max(known, key=lambda info: float(info.eps), default=np.finfo(float))
 
     def pull(self, seed: Array) -> Gradients:
         """The vjp under test, absent gradients as zeros."""
@@ -329,7 +340,7 @@ def _compare_column(s: Subject, slot: int, index: tuple[int, ...], got: Array, w
     with np.errstate(all="ignore"):
         plain = np.asarray(want)
         floor = 0.0 if s.strict else 16 * s.eps * np.abs(s.value.astype(float))
-        allowed = ROUNDING * s.eps * (np.abs(got) + np.abs(plain)) + 10 * want.error + floor + _TINY
+        allowed = ROUNDING * s.eps * (np.abs(got) + np.abs(plain)) + 10 * want.error + floor + s.tiny
         wrong = ~(np.abs(got - plain) <= allowed) & np.isfinite(plain)
     for at in map(tuple, np.argwhere(wrong)):
         if np.isnan(got[at]) and np.any(np.isinf(got)):
@@ -352,16 +363,12 @@ def _compare_column(s: Subject, slot: int, index: tuple[int, ...], got: Array, w
             raise s.fail(law, element=element, got=got[at], expected=nearest, source="one-sided derivative")
 
 
-# Below this, products of two derivatives underflow and a relative comparison has no digits to compare.
-_TINY = 1e-290
-
-
 def _floor(s: Subject, weights: Array) -> float:
     if s.strict:
-        return _TINY
+        return s.tiny
     with np.errstate(all="ignore"):
         total = float(np.sum(weights * np.abs(s.value.astype(float))))
-    return 16 * s.eps * total + _TINY if np.isfinite(total) else _TINY
+    return 16 * s.eps * total + s.tiny if np.isfinite(total) else s.tiny
 
 
 def _lost(s: Subject, weights: Array, slot: int | None, gap: float) -> bool:

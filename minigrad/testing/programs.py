@@ -166,7 +166,8 @@ def _instruction(draw: st.DrawFn, values: Sequence[Array], names: tuple[str, ...
     partners = _partners(first, floats, values)
     kinds = _applicable(values[first], partners, smooth)
     wanted = [name for name in names if name not in _KNOWN or any(name in kind for kind in kinds)]
-    op = draw(st.sampled_from(wanted if wanted and draw(st.booleans()) else draw(st.sampled_from(kinds))))
+    suspected = bool(wanted) and draw(st.booleans())
+    op: str = draw(st.sampled_from(wanted if suspected else draw(st.sampled_from(kinds))))
     if op not in _KNOWN:
         count = len(getattr(REGISTRY[op], "partials", (0,)))
         return Instruction(op, (first, *[draw(position) for _ in range(count - 1)]), {})

@@ -183,3 +183,9 @@ def test_a_jvp_that_disagrees_with_the_vjp_is_found():
 
     with pytest.raises(GradientFailure, match="reverse mode and forward mode agree"):
         check_op(broken("tanh", push=push), args=[0.5])
+
+
+@pytest.mark.parametrize(("name", "args"), [("exp2", [-800.0]), ("power", [2.0, -800.0]), ("power", [1e-8, 40.0])])
+def test_what_underflows_is_no_alarm(name, args):
+    check_op(name, args=[np.array(x, np.float32) for x in args])
+    check_op(name, args=args)
