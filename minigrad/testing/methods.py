@@ -121,7 +121,7 @@ def _by_hand(push: Push, rtol: float, atol: float) -> Callable[[Op], None]:
 
 def _degenerate(op: Op) -> None:
     for case in cases_for_op(op, _CASES):
-        if all(a.dtype == float or a.dtype.kind != "f" for a in case.args) and op.analytic:
+        if op.analytic and all(a.size and a.dtype != np.float32 for a in case.args):
             _compared(_complex, 1e-9, 0.0, op, case.args, case.params)
     _by_hand(_complex, 1e-9, 0.0)(op)
 

@@ -214,7 +214,9 @@ def _params(draw: st.DrawFn, op: str, x: Array) -> dict[str, Any]:
     if op in ("prod", "cumprod"):
         return {"reverse": draw(st.booleans())} if op == "cumprod" else {}
     if op == "slice":
-        return {"index": tuple([(n - 1, -1, -1) if draw(st.booleans()) else draw(st.integers(0, n - 1)) for n in x.shape])}
+        return {
+            "index": tuple([(n - 1, -1, -1) if draw(st.booleans()) else draw(st.integers(0, n - 1)) for n in x.shape])
+        }
     axis = draw(st.integers(0, x.ndim - 1))
     if op in REDUCING:
         axes = draw(st.sampled_from((tuple(range(x.ndim)), (axis,))))
