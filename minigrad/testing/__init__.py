@@ -108,7 +108,6 @@ from .cases import CASES, Case, cases_for
 from .failure import Finding, GradientFailure, on_failure
 from .gradients import check_gradient
 from .graphs import assert_same_function, check_graph
-from .laws import Subject
 from .methods import digits_right, what_methods_miss
 from .mutation import MUTATIONS, KillRate, kill_rate, mutants, planted
 from .ops import check_op
@@ -117,6 +116,7 @@ from .peers import from_torch
 from .profiles import PROFILES, Profile
 from .programs import Program, graphs
 from .strategies import arrays, broadcastable_shapes, shapes
+from .subject import Subject
 
 __all__ = [
     "CASES",

@@ -13,7 +13,8 @@ from ..ops.core import Op
 from .cases import Case
 from .failure import indexed
 from .graphs import graph_subject
-from .laws import ROUNDING, Subject
+from .rounding import ROUNDING
+from .subject import Subject
 from .written import code, code_of_param, home_of, line
 
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from ..node import Array
 from .failure import GradientFailure
-from .laws import Subject, check, compare
+from .laws import check, compare
 from .smallest import attempt, smallest
 from .strategies import laid_out
 from .structure import flatten, gather
+from .subject import Subject
 from .written import code, line, name_of, reference
 
 _SATURATING = (40.0, -40.0, 800.0, -800.0)

@@ -16,9 +16,11 @@ from ..ops import input as input_node
 from ..run import leaf_value, run
 from .failure import GradientFailure, indexed
 from .gradients import degenerated
-from .laws import ROUNDING, Subject, check, compare
+from .laws import check, compare
 from .oracles import Oracle
+from .rounding import ROUNDING
 from .smallest import attempt, smallest
+from .subject import Subject
 from .written import Reference, code, graph_code, home_of, line, name_of, reference
 
 

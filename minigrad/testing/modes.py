@@ -16,8 +16,10 @@ from ..ops.core import Stacked
 from ..run import run
 from .call import Call
 from .graphs import graph_subject
-from .laws import ROUNDING, Subject, check, compare
+from .laws import check, compare
 from .oracles import Oracle
+from .rounding import ROUNDING
+from .subject import Subject
 
 
 def check_modes(call: Call, y: Node) -> None:

@@ -17,10 +17,12 @@ import numpy as np
 
 from minigrad.node import Array
 from minigrad.testing.failure import Finding, GradientFailure, indexed
-from minigrad.testing.laws import ROUNDING, Subject, check, contract, seed_laws
+from minigrad.testing.laws import check, contract, seed_laws
 from minigrad.testing.oracles import Estimate, Oracle
+from minigrad.testing.rounding import ROUNDING
 from minigrad.testing.smallest import attempt, smallest
 from minigrad.testing.structure import gather
+from minigrad.testing.subject import Subject
 from minigrad.testing.written import code, line, name_of, reference
 
 Loss = Callable[[Any, Any], Any]
