@@ -163,13 +163,14 @@ def degenerated(arrays: Sequence[Array], rng: np.random.Generator) -> Iterator[l
 
     yield each(lambda x: np.zeros_like(x))
     yield each(lambda x: np.full_like(x, x.flat[0]))
-    yield each(lambda x: rng.choice(np.ravel(x)[:2], size=x.shape))
+    yield each(lambda x: np.resize(np.ravel(x)[:2], x.shape))
     # One array at a time: weights and inputs of 40 at once multiply the rounding of every step by 1600.
     floats = [slot for slot, x in enumerate(arrays) if x.dtype.kind == "f" and x.size]
     for slot, size in itertools.product(floats, _SATURATING):
         saturated = list(arrays)
-        mixed = np.where(rng.random(arrays[slot].shape) < 0.5, arrays[slot].dtype.type(size), arrays[slot])
-        saturated[slot] = np.asarray(mixed)
+        chosen = rng.random(arrays[slot].shape) < 0.5
+        chosen.flat[rng.integers(chosen.size)] = True
+        saturated[slot] = np.where(chosen, arrays[slot].dtype.type(size), arrays[slot])
         yield saturated
     for layout in ("fortran", "reversed", "gapped", "stride 0"):
         yield each(lambda x, layout=layout: laid_out(x, layout))  # type: ignore[misc]

@@ -189,3 +189,35 @@ def test_a_jvp_that_disagrees_with_the_vjp_is_found():
 def test_what_underflows_is_no_alarm(name, args):
     check_op(name, args=[np.array(x, np.float32) for x in args])
     check_op(name, args=args)
+
+
+def test_a_gradient_where_there_is_none_is_found():
+    def pull(self, ct, slot, out, args, params):
+        return np.ones(args[0].shape)
+
+    with pytest.raises(GradientFailure, match="no gradient passes here"):
+        check_op(broken("argmax", pull=pull), args=[np.array([1.0, 2.0])], params={"axis": 0, "keepdims": False})
+
+
+def test_a_second_derivative_that_is_wrong_alone_is_found(new_op):
+    once = new_op("sine_once", np.sin, (lambda out, x: mg.cos(mg.stop_gradient(x)),))
+    check_op(once, args=[0.5], second=False)
+    with pytest.raises(GradientFailure, match="<u, gradient>"):
+        check_op(once, args=[0.5])
+
+
+def test_a_rule_that_has_nothing_for_arrays_alone_is_found():
+    def pull(self, ct, slot, out, args, params):
+        return None if isinstance(ct, np.ndarray) else type(mg.ops.tanh).pull(self, ct, slot, out, args, params)
+
+    with pytest.raises(GradientFailure, match="pull answers None on arrays and on stacks alike"):
+        check_op(broken("tanh", pull=pull), args=[np.array([0.5, 1.0])])
+
+
+def test_a_push_that_is_wrong_where_one_node_is_used_twice_is_found():
+    def push(self, tangent, slot, out, args, params):
+        term = type(mg.ops.mul).push(self, tangent, slot, out, args, params)
+        return term * 2 if isinstance(term, mg.Node) and args[0] is args[1] else term
+
+    with pytest.raises(GradientFailure, match="one node in two slots: reverse mode and forward mode agree"):
+        check_op(broken("mul", push=push), args=[0.5, 2.0])

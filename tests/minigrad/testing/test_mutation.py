@@ -82,3 +82,11 @@ def test_random_continuous_inputs_miss_what_degenerate_ones_find():
 
     assert "= for +=" in kill_rate(random_inputs, mg.ops.gather).survivors
     assert "= for +=" in kill_rate(ladder, mg.ops.gather).killed
+
+
+def test_any_exception_is_a_notice_and_a_test_without_arguments_meets_the_planted_mutant():
+    def fails_in_its_own_way():
+        if mg.grad(mg.tanh(x := mg.parameter(0.5)), x).eval() < 0:
+            raise ZeroDivisionError
+
+    assert kill_rate(fails_in_its_own_way, mg.ops.tanh).killed == ["negate", "absent"]
