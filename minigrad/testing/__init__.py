@@ -1,9 +1,10 @@
 """Gradient checks that notice. This page teaches how to test a gradient, and measures what each method misses.
 
-Needs hypothesis (`pip install minigrad[test]`). What is here: `check_gradient` for any function and any vjp, `check_op`
-for an op, `check_graph` and `assert_same_function` for graphs, the oracles `complex_step` and `difference`, the
-strategies `arrays`, `shapes`, `broadcastable_shapes` and `graphs`, and `mutants` with `kill_rate`, which check the
-checks. Of recurrent nets see `rnn.testing`.
+Needs hypothesis (`pip install minigrad[test]`). What is here: `check_gradient` for any function and any vjp
+(`from_torch` makes the two of a torch function), `check_op` for an op, `check_graph` and `assert_same_function` for
+graphs, the oracles `complex_step` and `difference`, the strategies `arrays`, `shapes`, `broadcastable_shapes` and
+`graphs`, and `mutants` with `kill_rate`, which check the checks. Of recurrent nets see `rnn.testing`. A failure names
+the law, the simplest input, the element, both numbers, and one line that fails in the same way when it is pasted.
 
 **1. Differences lose small derivatives.** Perturb, subtract, divide: what the subtraction leaves is the rounding of
 the function's value, and a derivative far below that value drowns. Take the state of a recurrent net after 20 steps, of

@@ -36,6 +36,7 @@ def graph_subject(
     strict: bool = True,
     subgradients: bool = False,
     singular: bool = False,
+    exact: bool = False,
     random: int = 0,
     f: Callable[[Sequence[Array]], Array] | None = None,
 ) -> Subject:
@@ -75,6 +76,7 @@ def graph_subject(
         output=output,
         subgradients=subgradients,
         singular=singular,
+        exact=exact,
         random=random,
     )
 
@@ -129,6 +131,7 @@ def check_graph(
     strict: bool = True,
     subgradients: bool = False,
     singular: bool = False,
+    exact: bool = False,
     random: int = 0,
     shrink: bool = True,
     f: Callable[[Sequence[Array]], Array] | None = None,
@@ -155,7 +158,7 @@ def check_graph(
         )
         if callable(reproduce):
             written = lambda: reproduce(feed)  # noqa: E731
-        options: dict[str, Any] = {"strict": strict, "subgradients": subgradients, "singular": singular}
+        options: dict[str, Any] = {"strict": strict, "subgradients": subgradients, "singular": singular, "exact": exact}
         subject = graph_subject(y, leaves, at, name=name, reproduce=written, random=random, f=f, **options)
         check(subject, progress)
         if second and subject.slots and subject.value.size:

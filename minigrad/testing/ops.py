@@ -138,6 +138,7 @@ def _check_case(
         reproduce=lambda feed: call.reproduce(),
         subgradients=True,
         singular=bool(op.singular),
+        exact=True,
         second=second,
         random=seed,
         shrink=False,

@@ -69,7 +69,7 @@ def jittered(s: Subject, w: Array, size: float | None = None) -> Iterator[Gradie
     rng = np.random.default_rng(s.random)
     for _ in range(8):
         with np.errstate(all="ignore"):
-            if s.jitter is not None:
+            if s.jitter is not None and not (s.exact and size is None):
                 yield s.jitter(s.arrays, w, rng, size)
             else:
                 moved = [nudge(x, rng) if x.dtype.kind == "f" else x for x in s.arrays]

@@ -221,3 +221,29 @@ def test_a_push_that_is_wrong_where_one_node_is_used_twice_is_found():
 
     with pytest.raises(GradientFailure, match="one node in two slots: reverse mode and forward mode agree"):
         check_op(broken("mul", push=push), args=[0.5, 2.0])
+
+
+def with_partials(name, *partials):
+    """The elementwise op with other derivatives."""
+    variant = broken(name)
+    vars(variant)["partials"] = partials
+    return variant
+
+
+SHIPPED = {
+    "tanh from its own value, which is 1 from 19 on": lambda: with_partials("tanh", lambda out, x: 1 - out * out),
+    "sigmoid from its own value": lambda: with_partials("sigmoid", lambda out, x: out * (1 - out)),
+    "softplus that overflows": lambda: with_partials("softplus", lambda out, x: mg.exp(x) / (1 + mg.exp(x))),
+    "power at 0": lambda: with_partials(
+        "power", lambda out, x, y: y * x ** (y - 1), lambda out, x, y: out * mg.ops.log(x)
+    ),
+    "abs, 1 at 0": lambda: with_partials("abs", lambda out, x: mg.where(x < 0, -1.0, 1.0)),
+    "relu, 1/2 at 0": lambda: with_partials("relu", lambda out, x: (mg.sign(x) + 1) / 2),
+    "maximum, both of a tie": lambda: with_partials("maximum", lambda out, x, y: x >= y, lambda out, x, y: y >= x),
+}
+
+
+@pytest.mark.parametrize("bug", sorted(SHIPPED))
+def test_bugs_that_real_engines_shipped_are_caught(bug):
+    with pytest.raises(GradientFailure):
+        check_op(SHIPPED[bug](), shrink=False, max_examples=20)
