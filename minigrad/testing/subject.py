@@ -37,8 +37,8 @@ class Subject:
         graph, edges: what to draw when it fails.
         subgradients: whether at a kink the gradient must lie between the one-sided derivatives. A composition that
             meets several kinks at once owes it to none of them.
-        exact: whether the rounding of steps on the way excuses nothing, as in the rule of one op, where `1 - tanh(x)**2`
-            is a slip and not a composition. What moving the input by its last digits does is granted still.
+        exact: whether the rounding of steps on the way excuses nothing: in the rule of one op `1 - tanh(x)**2`
+            is a slip, in a composition it is not. What moving the input by its last digits does is granted still.
         singular: whether the subject declares points without a derivative; at kinks it may then answer NaN.
     """
 
