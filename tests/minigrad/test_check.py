@@ -9,6 +9,7 @@ import textwrap
 import pytest
 
 from minigrad.check import Misuse, check_arguments, run_check
+from minigrad.ops import REGISTRY
 
 FILE = """
 import numpy as np
@@ -58,7 +59,8 @@ def folder(tmp_path_factory):
     (path / "broken.py").write_text("1 / 0", encoding="utf-8")
     (path / "exits.py").write_text("raise SystemExit(3)", encoding="utf-8")
     (path / "syntax.py").write_text("def f(x:\n    return x", encoding="utf-8")
-    return path
+    yield path
+    REGISTRY.pop("my_cube", None)
 
 
 @pytest.fixture
