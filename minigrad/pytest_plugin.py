@@ -5,6 +5,7 @@ Installed with the package as an entry point of the group `pytest11`; a run with
 
 from __future__ import annotations
 
+import random
 import sys
 from collections.abc import Generator
 from typing import Any
@@ -27,8 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Put the profile in force; Hypothesis properties take as many examples, unless their settings say a number."""
+    """Put the profile in force; Hypothesis properties take as many examples, unless their settings say a number.
+
+    `deep` searches anew in every run, from a seed that is drawn here, so that the header can name it before Hypothesis
+    takes it and the workers of a parallel run share it.
+    """
     name = config.getoption("--minigrad-profile")
     if name is None:
         return
@@ -39,20 +45,38 @@ def pytest_configure(config: pytest.Config) -> None:
     except ModuleNotFoundError as missing:
         raise pytest.UsageError(f"--minigrad-profile needs {missing.name}: pip install minigrad[test]") from None
     profile = choose(name)
-    settings.register_profile(f"minigrad-{name}", max_examples=max(profile.examples, 100), deadline=None)
+    repeats = settings.default.derandomize and name != "deep"  # type: ignore[union-attr]
+    examples = max(profile.examples, 100)
+    settings.register_profile(f"minigrad-{name}", max_examples=examples, deadline=None, derandomize=repeats)
     settings.load_profile(f"minigrad-{name}")
+    if not repeats and config.getoption("--hypothesis-seed", default=None) is None:
+        config.option.hypothesis_seed = str(random.SystemRandom().randrange(2**32))
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say which profile and which seed the run has."""
-    if config.getoption("--minigrad-profile") is None:
-        return None
+def _seeds(config: pytest.Config) -> str:
+    """The profile and the seeds, in words."""
+    from hypothesis import settings
+
     from .testing.profiles import current
 
     profile = current()
-    seed = config.getoption("--hypothesis-seed", default=None)
-    told = "0 for cases of ops; Hypothesis draws its own (repeat with --hypothesis-seed)" if seed is None else str(seed)
-    return f"minigrad: profile {profile.name}, {profile.examples} cases an op, {profile.graphs} graphs, seed {told}"
+    drawn = f"--hypothesis-seed={config.getoption('--hypothesis-seed', default=None)}"
+    seeds = "0, of Hypothesis fixed by its settings" if settings.default.derandomize else f"0, of Hypothesis {drawn}"  # type: ignore[union-attr]
+    return (
+        f"minigrad: profile {profile.name}, {profile.examples} cases an op, {profile.graphs} graphs; "
+        f"the seed of cases is {seeds}"
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say which profile and which seeds the run has."""
+    return None if config.getoption("--minigrad-profile") is None else _seeds(config)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say it again below failures, where it is wanted, and where a quiet run has no header."""
+    if config.getoption("--minigrad-profile") is not None and terminalreporter.stats.get("failed"):
+        terminalreporter.write_line(_seeds(config))
 
 
 @pytest.hookimpl(wrapper=True)

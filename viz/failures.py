@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .drawing import draw
 from .figure import Figure
-from .scene import Mark, Scene
+from .labels import name_of
+from .scene import Box, Mark, Scene
+from .words import Rich, Run
 
 if TYPE_CHECKING:
+    from minigrad import Node
     from minigrad.testing import Finding
 
 FOLDER = "minigrad-failures"
@@ -32,7 +36,7 @@ def save_failure(finding: Finding, folder: str | Path = FOLDER) -> str | None:
     name = re.sub(r"[^A-Za-z0-9]+", "-", finding.subject).strip("-")[:40] or "graph"
     scene = figure.scene
     path = figure.save(Path(folder) / f"{name}-{scene.digest()}.svg")
-    return f"the graph, its wrong edges marked: {path}"
+    return f"the graph, its wrong edges marked: {path}" if finding.edges else f"the graph: {path}"
 
 
 def marked(finding: Finding) -> Figure | None:
@@ -51,4 +55,28 @@ def marked(finding: Finding) -> Figure | None:
         else edge
         for edge in scene.edges
     )
-    return Figure(dataclasses.replace(scene, edges=edges), figure.theme, behind)
+    said = dataclasses.replace(
+        scene,
+        boxes=tuple(_by_its_name(box, behind.members[box.id]) for box in scene.boxes),
+        edges=edges,
+        title=(Run(f"Gradient check failed: {finding.subject}"),),
+        subtitle=(Run(finding.law),),
+        sentence=_numbers(finding),
+        proof=(),
+        note=(),
+    )
+    return Figure(said, figure.theme, behind)
+
+
+def _by_its_name(box: Box, nodes: Sequence[Node]) -> Box:
+    """An input by the name that the failure calls it, not by its step."""
+    named = [node.name for node in nodes if node.op.name == "input" and node.name]
+    return dataclasses.replace(box, label=name_of(named[0])) if len(named) == 1 and box.role == "input" else box
+
+
+def _numbers(finding: Finding) -> Rich:
+    """The element that is wrong, and by how much."""
+    if finding.got is None or finding.expected is None:
+        return (Run(finding.element or finding.detail),)
+    got, expected = (f"{float(number):.6g}" for number in (finding.got, finding.expected))
+    return (Run(f"{finding.element or 'the sum'}: got {got}, expected {expected}."),)

@@ -126,7 +126,11 @@ CALLS.update(
 
 
 def index_text(entries: tuple[Any, ...], shape: Shape) -> str:
-    """A basic index as it is written between brackets; whole axes at the end are left out."""
+    """A basic index as it is written between brackets; whole axes at the end are left out.
+
+    >>> index_text((2, (0, 4, 1)), (3, 4)), index_text((), ())
+    ('2', '...')
+    """
     texts = []
     for entry, size in zip(entries, shape, strict=True):
         if isinstance(entry, int):
@@ -138,7 +142,7 @@ def index_text(entries: tuple[Any, ...], shape: Shape) -> str:
             texts.append(f"{start}:{'' if stop < 0 else stop}" + (f":{step}" if step != 1 else ""))
     while len(texts) > 1 and texts[-1] == ":":
         texts.pop()
-    return ", ".join(texts)
+    return ", ".join(texts) or "..."
 
 
 def _gather_index(lead: int, args: list[str]) -> str:

@@ -103,7 +103,9 @@ def _arctan2(y: Any, x: Any) -> Any:
     flat = np.abs(real(x)) > np.abs(real(y))
     ratio = np.where(flat, y, -x) / np.where(flat, x, y)
     moved = np.arctan(ratio)
-    return np.arctan2(real(y), real(x)) + 1j * moved.imag
+    out = np.array(np.arctan2(real(y), real(x)), dtype=moved.dtype)
+    out.imag = moved.imag  # alone: at (0, 0) it is NaN, and the value is not
+    return out
 
 
 hypot: Elementwise = Elementwise(

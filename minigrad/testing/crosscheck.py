@@ -2,21 +2,23 @@
 
 There a derivative is policy, or is lost to rounding, and libraries differ. `cross_check()` measures the table anew, as
 does `python -m minigrad.testing.crosscheck`; torch, jax, autograd and MyGrad are optional and left out where they are
-missing. As measured with torch 2.13, jax (in float64), autograd 1.9 and MyGrad 2.5:
+missing. A library's own relu, sigmoid and logsumexp are asked where it has them (autograd and MyGrad: `maximum(x, 0)`,
+`1 / (1 + exp(-x))`, `logaddexp`). As measured with torch 2.13, jax 0.10 in float64, autograd 1.9 and MyGrad 2.5:
 
-                                   torch     jax       autograd  MyGrad    minigrad
-    |x| at 0                       0         1         0         0         0
-    relu at 0                      0         0         0.5       0         0
-    max of two equal               0.5, 0.5  0.5, 0.5  0.5, 0.5  1, 0      0.5, 0.5
-    maximum(x, 1) at 1             0.5       0.5       0.5       0         0.5
-    clip to [-1, 1] at 1           1         0.5       0         0         1
-    sqrt at 0                      inf       inf       inf       inf       inf
-    where(x > 0, sqrt(x), 0) at 0  nan       nan       nan       nan       nan
-    norm at 0                      0, 0      nan, nan  nan, nan  nan, nan  0, 0
-    x ** 0 at 0                    0         nan       0         0         0
-    tanh at 25                     0         0         7.71e-22  0         7.71e-22
-    sigmoid at 50                  0         0         1.93e-22  1.93e-22  1.93e-22
-    logsumexp at (800, 800)        0.5, 0.5  0.5, 0.5  0.5, 0.5  0.5, 0.5  0.5, 0.5
+                                   torch       jax         autograd    MyGrad    minigrad
+    |x| at 0                       0           1           0           0         0
+    relu at 0                      0           0           0.5         0         0
+    max of two equal               0.5 each    0.5 each    0.5 each    1, 0      0.5 each
+    max of three equal             0.333 each  0.333 each  0.333 each  1, 0, 0   0.333 each
+    maximum(x, 1) at 1             0.5         0.5         0.5         0         0.5
+    clip to [-1, 1] at 1           1           0.5         0           0         1
+    sqrt at 0                      inf         inf         inf         inf       inf
+    where(x > 0, sqrt(x), 0) at 0  nan         nan         nan         nan       nan
+    norm at 0                      0 each      nan each    nan each    nan each  0 each
+    x ** 0 at 0                    0           nan         0           0         0
+    tanh at 25                     0           0           7.71e-22    0         7.71e-22
+    sigmoid at 50                  0           0           1.93e-22    1.93e-22  1.93e-22
+    logsumexp at (800, 800)        0.5 each    0.5 each    0.5 each    0.5 each  0.5 each
 """
 
 from __future__ import annotations
@@ -88,7 +90,8 @@ def cross_check(rows: Sequence[Row] = ROWS) -> str:
 
 
 def _shown(gradient: Any) -> str:
-    return ", ".join(f"{float(number):.3g}" for number in np.ravel(np.asarray(gradient, dtype=float)))
+    shown = [f"{float(number):.3g}" for number in np.ravel(np.asarray(gradient, dtype=float))]
+    return f"{shown[0]} each" if len(shown) > 1 and len(set(shown)) == 1 else ", ".join(shown)
 
 
 def _functions(m: Any, **own: Function) -> dict[str, Function]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..node import Array
+from .written import code
 
 if TYPE_CHECKING:
     from ..derivative import Edge
@@ -76,49 +77,6 @@ class GradientFailure(AssertionError):
     def __init__(self, finding: Finding) -> None:
         super().__init__(str(finding))
         self.finding = finding
-
-
-def code(array: Any) -> str:
-    """An expression that makes `array` again, memory layout included.
-
-    >>> import numpy as np
-    >>> code(np.array([1.0, 2.5]))
-    'np.array([1.0, 2.5])'
-    >>> code(np.broadcast_to(np.float32(2.0), (3,)))
-    'np.broadcast_to(np.array(2.0, dtype=np.float32), (3,))'
-    """
-    array = np.asarray(array)
-    strided = [axis for axis, size in enumerate(array.shape) if size > 1]
-    if any(array.strides[axis] == 0 for axis in strided):
-        first = array[tuple([slice(0, 1) if array.strides[a] == 0 else slice(None) for a in range(array.ndim)])]
-        compact = first.reshape(first.shape[next((a for a, n in enumerate(first.shape) if n != 1), array.ndim) :])
-        return f"np.broadcast_to({code(np.array(compact))}, {array.shape})"
-    backwards = tuple([axis for axis in strided if array.strides[axis] < 0])
-    if backwards:
-        return f"np.flip({code(np.flip(array, backwards))}, {backwards})"
-    if not array.flags.c_contiguous:
-        if array.flags.f_contiguous:
-            return f"np.asfortranarray({code(np.ascontiguousarray(array))})"
-        return f"np.repeat({code(np.ascontiguousarray(array))}, 2, axis=-1)[..., ::2]"
-    if not array.size:
-        return f"np.empty({array.shape}{_dtype(array)})"
-    dtype = "" if array.dtype in (np.dtype(float), np.dtype(bool), np.dtype(int)) else _dtype(array)
-    return f"np.array({_literal(array.tolist())}{dtype})"
-
-
-def _dtype(array: Array) -> str:
-    return "" if array.dtype == np.dtype(float) else f", dtype=np.{array.dtype.name}"
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]"
-    text = repr(value)
-    return f"np.{text.lstrip('-')}" if text.lstrip("-") in ("inf", "nan") and text[0] != "-" else _negative(text)
-
-
-def _negative(text: str) -> str:
-    return "-np.inf" if text == "-inf" else text
 
 
 def _inputs(inputs: dict[str, Array]) -> str:

@@ -14,10 +14,14 @@ from ..node import Array, Node, describe, walk
 from ..ops import constant, mul, sum_
 from ..ops import input as input_node
 from ..run import leaf_value, run
-from .failure import GradientFailure, code
-from .gradients import degenerated, name_of
-from .laws import ROUNDING, Subject, check, compare
+from .failure import GradientFailure, indexed
+from .gradients import degenerated
+from .laws import check, compare
 from .oracles import Oracle
+from .rounding import ROUNDING
+from .smallest import attempt, smallest
+from .subject import Subject
+from .written import Reference, code, graph_code, home_of, line, name_of, reference
 
 
 def graph_subject(
@@ -26,12 +30,13 @@ def graph_subject(
     arrays: Sequence[Array],
     *,
     name: str,
-    reproduce: str = "",
+    reproduce: str | Callable[[], str] = "",
     edges: tuple[Edge, ...] = (),
     output: str = "y",
     strict: bool = True,
     subgradients: bool = False,
     singular: bool = False,
+    exact: bool = False,
     random: int = 0,
     f: Callable[[Sequence[Array]], Array] | None = None,
 ) -> Subject:
@@ -59,7 +64,7 @@ def graph_subject(
 
     return Subject(
         name=name,
-        labels=[leaf.name or f"x{i}" for i, leaf in enumerate(leaves)],
+        labels=_labels(leaves),
         arrays=list(arrays),
         f=value if f is None else f,
         vjp=pull,
@@ -71,8 +76,14 @@ def graph_subject(
         output=output,
         subgradients=subgradients,
         singular=singular,
+        exact=exact,
         random=random,
     )
+
+
+def _labels(leaves: Sequence[Node]) -> list[str]:
+    names = [leaf.name or f"x{i}" for i, leaf in enumerate(leaves)]
+    return [f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 
 # Ops that move or choose numbers do not round them, and what asks afterwards which one was chosen must find it again.
@@ -115,17 +126,20 @@ def check_graph(
     feed: Mapping[Node, Any],
     *,
     name: str = "graph",
-    reproduce: str = "",
+    reproduce: str | Callable[[Mapping[Node, Array]], str] | None = None,
     second: bool = True,
     strict: bool = True,
     subgradients: bool = False,
     singular: bool = False,
+    exact: bool = False,
     random: int = 0,
+    shrink: bool = True,
     f: Callable[[Sequence[Array]], Array] | None = None,
     progress: Callable[[str], None] = lambda law: None,
 ) -> None:
     """The ladder for the engine's gradient of `y` with respect to the float leaves in `feed`, then for the gradient's
-    own gradient. Raises GradientFailure naming the law.
+    own gradient. Raises GradientFailure naming the law, the rule that is wrong by itself, and (`shrink`) the simplest
+    numbers that show it.
 
     >>> import minigrad as mg
     >>> x = mg.input((2,), name="x")
@@ -135,24 +149,40 @@ def check_graph(
     arrays = [
         np.asarray(feed[leaf]) if _fits(leaf, feed[leaf]) else np.asarray(feed[leaf], leaf.dtype) for leaf in leaves
     ]
-    subject = graph_subject(
-        y,
-        leaves,
-        arrays,
-        name=name,
-        reproduce=reproduce,
-        strict=strict,
-        subgradients=subgradients,
-        singular=singular,
-        random=random,
-        f=f,
-    )
-    try:
+    __tracebackhide__ = True
+
+    def checked(at: Sequence[Array], progress: Callable[[str], None] = lambda law: None) -> None:
+        feed = dict(zip(leaves, at, strict=True))
+        written: str | Callable[[], str] = (
+            reproduce if isinstance(reproduce, str) else lambda: _reproduce(y, feed, strict)
+        )
+        if callable(reproduce):
+            written = lambda: reproduce(feed)  # noqa: E731
+        options: dict[str, Any] = {"strict": strict, "subgradients": subgradients, "singular": singular, "exact": exact}
+        subject = graph_subject(y, leaves, at, name=name, reproduce=written, random=random, f=f, **options)
         check(subject, progress)
         if second and subject.slots and subject.value.size:
-            check(_second_order(subject, y, leaves, arrays), progress)
+            check(_second_order(subject, y, leaves, at), progress)
+
+    try:
+        checked(arrays, progress)
     except GradientFailure as failure:
-        raise located(failure, y, dict(zip(leaves, arrays, strict=True))) from None
+        found = smallest(arrays, failure, attempt(checked)) if shrink else failure
+        at = [found.finding.inputs.get(label, a) for label, a in zip(_labels(leaves), arrays, strict=True)]
+        raise located(found, y, dict(zip(leaves, at, strict=True))) from None
+
+
+# A longer graph is not code that anyone pastes.
+_MOST_STATEMENTS = 100
+
+
+def _reproduce(y: Node, feed: Mapping[Node, Array], strict: bool) -> str:
+    if sum(1 for _ in walk(y)) > _MOST_STATEMENTS:
+        return ""
+    written = graph_code(y, feed)
+    call = f"check_graph({written.output}, {written.feed}{'' if strict else ', strict=False'})"
+    declared = [Reference("", needs=home) for home in dict.fromkeys(home_of(n.op) for n in walk(y)) if home]
+    return line([*written.statements, call], "check_graph", of=declared)
 
 
 def located(failure: GradientFailure, y: Node, feed: Mapping[Node, Array]) -> GradientFailure:
@@ -197,6 +227,8 @@ def _edge_is_right(node: Node, slot: int, out: Array, args: Sequence[Array], rng
         try:
             pulled = pull_edge(node, slot, w, out, args)
         except Exception:
+            return False
+        if pulled is not None and np.shape(pulled) != args[slot].shape:
             return False
         got = np.zeros(()) if pulled is None else np.asarray(pulled) * v
         want = w * oracle.push([v])
@@ -244,25 +276,35 @@ def assert_same_function(
     >>> import minigrad as mg
     >>> assert_same_function(mg.tanh, lambda x: 2 * mg.sigmoid(2 * x) - 1, np.array([0.5, -1.0]))
     """
+    __tracebackhide__ = True
     arrays = [np.asarray(a) for a in x]
     rng = np.random.default_rng(seed)
+
+    def compared(at: Sequence[Array]) -> None:
+        _compare_at(f, g, at, seed)
+
     for point in [arrays, *(degenerated(arrays, rng) if degenerate else ())]:
-        _compare_at(f, g, point, seed)
+        try:
+            compared(point)
+        except GradientFailure as failure:
+            raise smallest(point, failure, attempt(compared)) from None
 
 
 def _compare_at(f: Callable[..., Any], g: Callable[..., Any], arrays: Sequence[Array], seed: int) -> None:
     names = [f"x{i}" for i in range(len(arrays))] if len(arrays) > 1 else ["x"]
     leaves = [input_node(a.shape, a.dtype, name=n) for a, n in zip(arrays, names, strict=True)]
     ours, theirs = f(*leaves), g(*leaves)
-    written = ", ".join(code(a) for a in arrays)
-    labels: dict[str, Any] = {
-        "name": f"{name_of(f)} and {name_of(g)}",
-        "reproduce": f"assert_same_function({name_of(f)}, {name_of(g)}, {written})",
-        "random": seed,
-        "strict": False,
-    }
-    subject = graph_subject(ours, leaves, arrays, **labels)
-    other = graph_subject(theirs, leaves, arrays, **labels)
+
+    def written() -> str:
+        of = (reference(f, "f"), reference(g, "g"))
+        call = ", ".join([*(r.expression for r in of), *map(code, arrays), *([f"seed={seed}"] if seed else [])])
+        return line([f"assert_same_function({call})"], "assert_same_function", of=of)
+
+    labels: dict[str, Any] = {"reproduce": written, "random": seed, "strict": False}
+    labels["name"] = f"{name_of(f)} and {name_of(g)}"
+    # Which of the two is wrong is not known: there is no graph to draw.
+    subject = replace(graph_subject(ours, leaves, arrays, **labels), graph=None)
+    other = replace(graph_subject(theirs, leaves, arrays, **labels), graph=None)
     if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
         detail = f"{ours.shape} {ours.dtype} and {theirs.shape} {theirs.dtype}"
         raise subject.fail("both give one shape and dtype", detail=detail)
@@ -274,7 +316,7 @@ def _compare_at(f: Callable[..., Any], g: Callable[..., Any], arrays: Sequence[A
     _same_gradients(subject, other, name_of(g))
     second, other_second = (_second_order(s, y, leaves, arrays) for s, y in ((subject, ours), (other, theirs)))
     if np.all(np.isfinite(other_second.value)):
-        _same_gradients(second, other_second, name_of(g))
+        _same_gradients(replace(second, graph=None), other_second, name_of(g))
 
 
 def _same_gradients(ours: Subject, theirs: Subject, source: str) -> None:
@@ -303,4 +345,6 @@ def _same_values(s: Subject, ours: Node, theirs: Node, feed: Mapping[Node, Array
         allowed = ROUNDING * s.eps * np.abs(want.astype(float)) + 8 * spread
         wrong = ~((np.abs(got.astype(float) - want) <= allowed) | (got == want))
     for at in map(tuple, np.argwhere(wrong)):
-        raise s.fail("both give the same value", element=f"y[{at}]", got=got[at], expected=want[at], source=source)
+        raise s.fail(
+            "both give the same value", element=indexed("y", at), got=got[at], expected=want[at], source=source
+        )

@@ -7,117 +7,29 @@ more questions are asked: does rounding explain it, and is this a point where th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..node import Array
-from .failure import Finding, GradientFailure, indexed
-from .oracles import Oracle
-
-if TYPE_CHECKING:
-    from ..derivative import Edge
-    from ..node import Node
-
-Gradients = list[Any]
-
-# 4096 units in the last place: 9e-13 in float64, 5e-4 in float32.
-ROUNDING = 4096
-MOST_ROWS = 64
-# How many times further apart than eight samples of their rounding two numbers may lie.
-_SCATTER = 32
-
-
-@dataclass
-class Subject:
-    """A function at one input, and the vjp under test.
-
-    Attributes:
-        name: what failures call it.
-        labels, arrays: the arguments; those of a float dtype are differentiated.
-        f: arrays -> array. It may be asked for complex arrays.
-        vjp: arrays, seed -> one gradient an argument, None where there is none.
-        reproduce: code that repeats the check at this input.
-        strict: numbers are relative to themselves alone. Else a gradient may be off by the rounding of f's own value,
-            as `1 - tanh(x)**2` is when x is large.
-        jitter: arrays, seed, generator, size -> gradients with every value on the way moved by `size`, or by its
-            rounding; without it the input is moved by its last digits.
-        graph, edges: what to draw when it fails.
-        subgradients: whether at a kink the gradient must lie between the one-sided derivatives. A composition that
-            meets several kinks at once owes it to none of them.
-        singular: whether the subject declares points without a derivative; at kinks it may then answer NaN.
-    """
-
-    name: str
-    labels: Sequence[str]
-    arrays: Sequence[Array]
-    f: Callable[[Sequence[Array]], Array]
-    vjp: Callable[[Sequence[Array], Array], Gradients]
-    reproduce: str = ""
-    strict: bool = False
-    jitter: Callable[[Sequence[Array], Array, np.random.Generator, float | None], Gradients] | None = None
-    graph: Node | None = None
-    edges: tuple[Edge, ...] = ()
-    subgradients: bool = True
-    singular: bool = False
-    output: str = "y"
-    random: int = 0
-    rng: np.random.Generator = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rng = np.random.default_rng(self.random)
-
-    @cached_property
-    def value(self) -> Array:
-        """f at the input."""
-        with np.errstate(all="ignore"):
-            return np.asarray(self.f(self.arrays))
-
-    @cached_property
-    def oracle(self) -> Oracle:
-        """The independent derivative of f."""
-        return Oracle(self.f, self.arrays, np.random.default_rng(self.random))
-
-    @property
-    def slots(self) -> list[int]:
-        """The arguments that are differentiated."""
-        return [slot for slot, x in enumerate(self.arrays) if x.dtype.kind == "f"]
-
-    @cached_property
-    def eps(self) -> float:
-        """The coarsest rounding unit among result and arguments."""
-        dtypes = [self.value.dtype, *(self.arrays[slot].dtype for slot in self.slots)]
-        return max([float(np.finfo(d).eps) for d in dtypes if d.kind == "f"], default=float(np.finfo(float).eps))
-
-    def pull(self, seed: Array) -> Gradients:
-        """The vjp under test, absent gradients as zeros."""
-        with np.errstate(all="ignore"):
-            given = self.vjp(self.arrays, seed)
-        return [np.zeros(x.shape) if g is None else np.asarray(g) for x, g in zip(self.arrays, given, strict=True)]
-
-    def seed(self) -> Array:
-        """A random cotangent of f's value."""
-        return self.rng.uniform(0.5, 1.5, self.value.shape).astype(self.value.dtype) * self._signs(self.value.shape)
-
-    def direction(self) -> list[Any]:
-        """A random tangent of the arguments."""
-        return [
-            self.rng.uniform(0.5, 1.0, x.shape) * self._signs(x.shape) if x.dtype.kind == "f" else None
-            for x in self.arrays
-        ]
-
-    def _signs(self, shape: tuple[int, ...]) -> Array:
-        return self.rng.choice(np.array([-1, 1], dtype=np.int8), size=shape)
-
-    def fail(self, law: str, **parts: Any) -> GradientFailure:
-        """The failure of `law` at this input."""
-        inputs = dict(zip(self.labels, self.arrays, strict=True))
-        finding = Finding(self.name, law, inputs, reproduce=self.reproduce, graph=self.graph, edges=self.edges, **parts)
-        return GradientFailure(finding)
-
+from .failure import GradientFailure, indexed
+from .oracles import Oracle, unit
+from .rounding import (
+    MOST_ROWS,
+    ROUNDING,
+    SCATTER,
+    dot,
+    floor_of,
+    is_explained,
+    is_lost,
+    jittered,
+    nudge,
+    or_zeros,
+    rows_of,
+)
+from .subject import Gradients, Subject
 
 Law = Callable[[Subject], None]
 
@@ -135,7 +47,16 @@ def check(
         except GradientFailure:
             raise
         except Exception as error:
-            raise subject.fail("raises an exception", detail=f"{type(error).__name__}: {error}") from error
+            raise subject.fail("raises an exception", detail=_said(error)) from error
+
+
+def _said(error: Exception) -> str:
+    """The exception and the line that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace is not None else ""
+    return f"{type(error).__name__}: {error}{where}"
 
 
 def contract(s: Subject) -> None:
@@ -229,8 +150,13 @@ def dot_test(s: Subject) -> None:
             error = float(np.sum(np.abs(w) * np.abs(pushed.error)))
         if not np.isfinite(want) or (s.singular and not np.isfinite(got)):
             continue  # one-hot seeds say which element it is, and whether it may be
-        allowed = ROUNDING * s.eps * scale + 10 * error + _floor(s, np.abs(w))
-        if abs(got - want) <= allowed or _explained(s, w, v, got, want) or not _settled(s, w, v, got, want):
+        allowed = ROUNDING * s.eps * scale + 10 * error + floor_of(s, np.abs(w))
+        if (
+            abs(got - want) <= allowed
+            or is_lost(s, w, None, abs(got - want))
+            or is_explained(s, w, v, got, want)
+            or not _settled(s, w, v, got, want)
+        ):
             continue
         _blame(s, w)
         raise s.fail("<seed, J v> = <vjp(seed), v>", got=got, expected=want, source=s.oracle.source)
@@ -252,10 +178,10 @@ def _meets_a_kink(s: Subject, w: Array, v: Sequence[Any], got: float, want: floa
     """
     if s.jitter is None or s.subgradients:
         return False
-    values = [_dot(g, v) for g in _jittered(s, w, 1e-7)]
+    values = [dot(g, v) for g in jittered(s, w, 1e-7)]
     if any(not abs(value - got) <= 1e-3 * (abs(value) + abs(got)) + 1e-6 for value in values):
         return True
-    values = [_dot(g, v) for g in _jittered(s, w, 1e-13)]
+    values = [dot(g, v) for g in jittered(s, w, 1e-13)]
     return any(not abs(value - got) <= 0.1 * abs(want - got) for value in values)
 
 
@@ -267,11 +193,14 @@ def _blame(s: Subject, w: Array) -> None:
         g = s.pull(w)[slot]
         for index in list(np.ndindex(x.shape))[:MOST_ROWS]:
             v: list[Any] = [None] * len(s.arrays)
-            v[slot] = _unit(x, index)
+            v[slot] = unit(x, index)
             pushed = s.oracle.push(v)
             want, scale = np.sum(w * pushed), np.sum(np.abs(w * pushed)) + abs(g[index])
-            error = ROUNDING * s.eps * scale + np.sum(np.abs(w) * np.abs(pushed.error)) * 10 + _floor(s, np.abs(w))
-            if np.isfinite(want) and abs(g[index] - want) > error and _settled(s, w, v, float(g[index]), float(want)):
+            error = ROUNDING * s.eps * scale + np.sum(np.abs(w) * np.abs(pushed.error)) * 10 + floor_of(s, np.abs(w))
+            gap = abs(g[index] - want)
+            if not np.isfinite(want) or not gap > error or is_lost(s, w, slot, gap):
+                continue
+            if _settled(s, w, v, float(g[index]), float(want)):
                 element = f"d <seed, {s.output}> / d {indexed(s.labels[slot], index)}"
                 raise s.fail(
                     "vjp(seed) is seed^T J", element=element, got=g[index], expected=want, source=s.oracle.source
@@ -280,42 +209,30 @@ def _blame(s: Subject, w: Array) -> None:
 
 def one_hot_seeds(s: Subject) -> None:
     """One-hot seeds: every element of the Jacobian, relative to itself."""
-    rows = _rows(s)
+    rows = rows_of(s)
     if rows is None:
         return
     for slot in s.slots:
         x = s.arrays[slot]
         for index in list(np.ndindex(x.shape))[:MOST_ROWS]:
             v: list[Any] = [None] * len(s.arrays)
-            v[slot] = _unit(x, index)
+            v[slot] = unit(x, index)
             pushed = s.oracle.push(v)
             column = np.array([row[slot][index] for row in rows]).reshape(s.value.shape)
             _compare_column(s, slot, index, column, pushed, v)
-
-
-def _rows(s: Subject) -> list[Gradients] | None:
-    if s.value.size > MOST_ROWS:
-        return None
-    return [s.pull(_unit(s.value, index).astype(s.value.dtype)) for index in np.ndindex(s.value.shape)]
-
-
-def _unit(x: Array, index: tuple[int, ...]) -> Array:
-    one = np.zeros(x.shape)
-    one[index] = 1
-    return one
 
 
 def _compare_column(s: Subject, slot: int, index: tuple[int, ...], got: Array, want: Any, v: Sequence[Any]) -> None:
     with np.errstate(all="ignore"):
         plain = np.asarray(want)
         floor = 0.0 if s.strict else 16 * s.eps * np.abs(s.value.astype(float))
-        allowed = ROUNDING * s.eps * (np.abs(got) + np.abs(plain)) + 10 * want.error + floor + _TINY
+        allowed = ROUNDING * s.eps * (np.abs(got) + np.abs(plain)) + 10 * want.error + floor + s.tiny
         wrong = ~(np.abs(got - plain) <= allowed) & np.isfinite(plain)
     for at in map(tuple, np.argwhere(wrong)):
         if np.isnan(got[at]) and np.any(np.isinf(got)):
             continue  # one slope of this column is infinite, and 0 * inf is NaN for the others
-        w = _unit(s.value, at).astype(s.value.dtype)
-        if _explained(s, w, v, float(got[at]), float(plain[at])):
+        w = unit(s.value, at).astype(s.value.dtype)
+        if is_lost(s, w, slot, abs(got[at] - plain[at])) or is_explained(s, w, v, float(got[at]), float(plain[at])):
             continue
         element = f"d {indexed(s.output, at)} / d {indexed(s.labels[slot], index)}"
         if _meets_a_kink(s, w, v, float(got[at]), float(plain[at])):
@@ -332,18 +249,6 @@ def _compare_column(s: Subject, slot: int, index: tuple[int, ...], got: Array, w
             raise s.fail(law, element=element, got=got[at], expected=nearest, source="one-sided derivative")
 
 
-# Below this, products of two derivatives underflow and a relative comparison has no digits to compare.
-_TINY = 1e-290
-
-
-def _floor(s: Subject, weights: Array) -> float:
-    if s.strict:
-        return _TINY
-    with np.errstate(all="ignore"):
-        total = float(np.sum(weights * np.abs(s.value.astype(float))))
-    return 16 * s.eps * total + _TINY if np.isfinite(total) else _TINY
-
-
 def symmetry(s: Subject) -> None:
     """Second order: the derivative of the gradient is symmetric."""
     if s.jitter is not None or not s.slots or not s.value.size or not s.oracle.trusts_complex:
@@ -353,7 +258,7 @@ def symmetry(s: Subject) -> None:
 
     def gradient(arrays: Sequence[Array]) -> Array:
         gradients = s.vjp(arrays, w)
-        return np.concatenate([np.ravel(_or_zeros(gradients[slot], arrays[slot])) for slot in s.slots])
+        return np.concatenate([np.ravel(or_zeros(gradients[slot], arrays[slot])) for slot in s.slots])
 
     second = Oracle(gradient, s.arrays, np.random.default_rng(s.random))
     if not second.trusts_complex:
@@ -365,7 +270,7 @@ def symmetry(s: Subject) -> None:
         scale = float(np.sum(np.abs(left)) + np.sum(np.abs(right)))
     if not np.isfinite(got) or not np.isfinite(want):
         return
-    allowed = ROUNDING * s.eps * scale + 64 * _floor(s, np.abs(w))
+    allowed = ROUNDING * s.eps * scale + 64 * floor_of(s, np.abs(w))
     if abs(got - want) <= allowed or not _smooth_twice(s, second, u, v):
         return
     nearby = [_nudged_product(s, second, flat_u, v) for _ in range(8)]
@@ -374,17 +279,13 @@ def symmetry(s: Subject) -> None:
 
 
 def _nudged_product(s: Subject, second: Oracle, flat_u: Array, v: Sequence[Any]) -> float:
-    moved = [_nudge(x, s.rng) if x.dtype.kind == "f" else x for x in s.arrays]
+    moved = [nudge(x, s.rng) if x.dtype.kind == "f" else x for x in s.arrays]
     return float(np.sum(flat_u * second.at(moved).push(v)))
 
 
 def _smooth_twice(s: Subject, second: Oracle, u: Sequence[Any], v: Sequence[Any]) -> bool:
     # At a kink of f, or of its gradient, the second derivative depends on the side and symmetry is not owed.
     return all(oracle.is_smooth(d) for oracle in (s.oracle, second) for d in (u, v))
-
-
-def _or_zeros(g: Any, x: Array) -> Array:
-    return np.zeros(x.shape) if g is None else np.asarray(g)
 
 
 LADDER = (contract, seed_laws, dot_test, one_hot_seeds, symmetry)
@@ -394,53 +295,23 @@ def compare(s: Subject, law: str, slot: int, got: Array, want: Array, weights: A
     """Two gradients, element by element, relative to the sum of the absolute terms under the seed `weights`."""
     with np.errstate(all="ignore"):
         scale = np.abs(got) + np.abs(want)
-        wrong = ~(np.abs(got - want) <= ROUNDING * s.eps * scale + _floor(s, weights)) & np.isfinite(want)
+        wrong = ~(np.abs(got - want) <= ROUNDING * s.eps * scale + floor_of(s, weights)) & np.isfinite(want)
         wrong &= ~((got == want) | (np.isnan(got) & np.isnan(want)))
     if not np.any(wrong):
         return
-    rows = _rows(s)
+    rows = rows_of(s)
     if rows is not None:
         # Terms that cancel: the tolerance is that of their absolute sum.
         terms = [w * np.abs(row[slot]) for w, row in zip(np.ravel(weights), rows, strict=True)]
         total = np.sum(np.reshape(terms, (-1, *got.shape)), axis=0)
         wrong &= ~(np.abs(got - want) <= ROUNDING * s.eps * total)
     if np.any(wrong):
-        samples = [np.asarray(g[slot]) for g in _jittered(s, np.asarray(weights, dtype=s.value.dtype))]
+        samples = [np.asarray(g[slot]) for g in jittered(s, np.asarray(weights, dtype=s.value.dtype))]
         spread = np.max(samples, axis=0) - np.min(samples, axis=0)
-        wrong &= ~(np.abs(got - want) <= _SCATTER * spread)
+        wrong &= ~(np.abs(got - want) <= SCATTER * spread)
     for index in map(tuple, np.argwhere(wrong)):
         raise s.fail(law, element=_element(s, slot, index), got=got[index], expected=want[index], source=source)
 
 
 def _element(s: Subject, slot: int, index: Any) -> str:
     return f"gradient with respect to {indexed(s.labels[slot], tuple(index))}"
-
-
-def _explained(s: Subject, w: Array, v: Sequence[Any], got: float, want: float) -> bool:
-    """Whether numbers that differ only in rounding scatter as widely as got and want lie apart."""
-    values = [got, *(_dot(g, v) for g in _jittered(s, w))]
-    spread = max(values) - min(values) if np.all(np.isfinite(values)) else 0.0
-    return abs(got - want) <= _SCATTER * spread
-
-
-def _jittered(s: Subject, w: Array, size: float | None = None) -> Iterator[Gradients]:
-    rng = np.random.default_rng(s.random)
-    for _ in range(8):
-        with np.errstate(all="ignore"):
-            if s.jitter is not None:
-                yield s.jitter(s.arrays, w, rng, size)
-            else:
-                moved = [_nudge(x, rng) if x.dtype.kind == "f" else x for x in s.arrays]
-                yield [_or_zeros(g, x) for g, x in zip(s.vjp(moved, w), s.arrays, strict=True)]
-
-
-def _nudge(x: Array, rng: np.random.Generator) -> Array:
-    """x with each element moved by at most two units in the last place."""
-    return np.asarray(x * (1 + np.finfo(x.dtype).eps * rng.integers(-2, 3, x.shape)), dtype=x.dtype)
-
-
-def _dot(gradients: Gradients, v: Sequence[Any]) -> float:
-    with np.errstate(all="ignore"):
-        return float(
-            sum(np.sum(np.asarray(g) * d) for g, d in zip(gradients, v, strict=True) if d is not None and g is not None)
-        )

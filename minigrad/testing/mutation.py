@@ -278,13 +278,14 @@ def kill_rate(test: Callable[..., Any], op: Op, cases: Sequence[Case] | None = N
     killed: list[str] = []
     survivors: list[str] = []
     for mutant in mutants(op, cases):
-        (killed if _notices(test, mutant) else survivors).append(mutant.mutation)
+        (killed if notices(test, mutant) else survivors).append(mutant.mutation)
     rate = KillRate(len(killed) / (len(killed) + len(survivors)) if killed or survivors else 1.0)
     rate.killed, rate.survivors = killed, survivors
     return rate
 
 
-def _notices(test: Callable[..., Any], mutant: Any) -> bool:
+def notices(test: Callable[..., Any], mutant: Any) -> bool:
+    """Whether `test` raises when it meets the mutant."""
     try:
         if _takes_an_op(test):
             test(mutant)

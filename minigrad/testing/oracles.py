@@ -102,9 +102,9 @@ def complex_direction(f: ArrayFunction, arrays: Sequence[Array], direction: Sequ
     """The complex step along `direction` (one array or None for each of `arrays`)."""
     # The imaginary part must stay far below the real one, which may itself be tiny.
     h *= max(_reach(arrays, direction), 1e-200)
+    # All float arguments become complex, moved or not: some libraries will not mix the two.
     moved = [
-        x.astype(np.result_type(x, np.complex128)) + 1j * h * np.asarray(d) if _moves(x, d) else x
-        for x, d in zip(arrays, direction, strict=True)
+        _complexified(x, 1j * h * np.asarray(d) if _moves(x, d) else 0) for x, d in zip(arrays, direction, strict=True)
     ]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
@@ -119,6 +119,13 @@ def complex_direction(f: ArrayFunction, arrays: Sequence[Array], direction: Sequ
     # Below the first bound the step's own error shows, below the second the imaginary part underflows.
     unknown = np.where(np.abs(slope) < 1e12 * h * h, np.abs(slope), 0) + 1e-306 / h
     return estimate(slope, 64 * np.finfo(value.real.dtype).eps * np.abs(slope) + unknown)
+
+
+def _complexified(x: Array, step: Any) -> Array:
+    if x.dtype.kind != "f":
+        return x
+    value = x.astype(np.result_type(x, np.complex128))
+    return value + step if np.any(step) else value
 
 
 def stencil_direction(f: ArrayFunction, arrays: Sequence[Array], direction: Sequence[Any]) -> Estimate:
@@ -215,10 +222,10 @@ class Oracle:
             shape = np.shape(self.f(self.arrays))
             return estimate(np.zeros(shape), np.zeros(shape))
 
-    def at(self, arrays: Sequence[Array]) -> Oracle:
-        """The same oracle at another input."""
+    def at(self, arrays: Sequence[Array], f: ArrayFunction | None = None) -> Oracle:
+        """The same oracle at another input, or of another function of the same making, whose trust it shares."""
         other = Oracle.__new__(Oracle)
-        other.f, other.trusts_complex = self.f, self.trusts_complex
+        other.f, other.trusts_complex = f or self.f, self.trusts_complex
         other.arrays = [x.astype(float) if x.dtype.kind == "f" else x for x in arrays]
         return other
 

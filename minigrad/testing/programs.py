@@ -14,16 +14,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from ..node import Array, Node, walk
+from ..node import Array, Node, Shape, walk
 from ..ops import input as input_node
 from ..ops.core import REGISTRY, Op
-from .failure import code
-from .strategies import arrays, shapes
+from .strategies import arrays
+from .written import graph_code
 
 LARGEST = 50.0
 UNARY = ("tanh", "sigmoid", "sin", "neg", "relu", "abs", "softplus", "exp", "log", "sqrt", "cos", "expm1", "log1p")
 BINARY = ("mul", "add", "sub", "div", "maximum", "minimum", "logaddexp")
-MOVING = ("sum", "transpose", "reshape", "slice", "cumsum", "logsumexp", "max", "prod", "concat", "matmul")
+REDUCING = ("sum", "max", "min", "logsumexp", "prod")
+MOVING = ("slice", "concat", "reshape", "cumsum", "cumprod")
+_KNOWN = {*UNARY, *BINARY, *REDUCING, *MOVING, "transpose", "matmul", "gather"}
+_SHAPES = ((), (2, 2), (2,), (2, 3), (3,), (3, 2), (1,), (1, 2), (3, 1))
 
 
 class Instruction(NamedTuple):
@@ -76,23 +79,15 @@ class Program:
         return list(walk(self.output))[::-1]
 
     def __str__(self) -> str:
-        number = {node: i for i, node in enumerate(self._nodes)}
-        count = len(self.values)
-        lines, feed = [], []
-        for node in self.nodes:
-            i = number[node]
-            if i < count:
-                lines.append(f"x{i} = mg.input({node.shape}, dtype={node.dtype.name!r}, name='x{i}')")
-                feed.append(f"x{i}: {code(self.values[i])}")
-                continue
-            step = self.steps[i - count]
-            args = [f"x{j}" if j < count else f"v{j - count}" for j in step.args]
-            params = [f"{key}={value!r}" for key, value in step.params.items()]
-            name = "y" if node is self.output else f"v{i - count}"
-            lines.append(f"{name} = mg.ops.REGISTRY[{step.op!r}]({', '.join([*args, *params])})")
-        if self.output in number and number[self.output] < count:
-            lines.append(f"y = x{number[self.output]}")
-        return "\n".join([*lines, f"feed = {{{', '.join(feed)}}}"])
+        written = graph_code(self.output, self.feed)
+        return "\n".join([*written.statements, f"feed = {written.feed}"])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What Hypothesis prints of a program that fails."""
+        for i, statement in enumerate(str(self).splitlines()):
+            if i:
+                printer.break_()
+            printer.text(statement)
 
     __repr__ = __str__
 
@@ -108,8 +103,9 @@ def graphs(
 ) -> Program:
     """Random programs of up to `max_steps` operations over one to three inputs.
 
-    Values stay finite and below 50 in size. `smooth` leaves out what has kinks; `ops`, registered ones that take no
-    parameters, are drawn besides the usual ones (an elementwise op of your own, or one with a mutant planted in it).
+    Values stay finite and below 50 in size. `smooth` leaves out what has kinks; `ops` are drawn in
+    half of the steps: registered ones that take no parameters, like an elementwise op of your own, or any of the usual
+    ones that is under suspicion.
     Shrinks to few steps, then to inputs used directly, then to plain numbers.
 
     >>> from hypothesis import find, settings
@@ -117,12 +113,20 @@ def graphs(
     >>> len(found.nodes) <= 3
     True
     """
-    names = [op if isinstance(op, str) else op.name for op in ops]
-    values = [draw(_leaf(max_dims)) for _ in range(draw(st.integers(1, 3)))]
+    names = tuple([op if isinstance(op, str) else op.name for op in ops])
+    shape = draw(st.sampled_from([shape for shape in _SHAPES if len(shape) <= max_dims]))
+    # Inputs that fit together: of the same shape, turned, without the first axis, a number.
+    related = st.sampled_from((shape, shape[::-1], shape[1:], ()))
+    values = [draw(_leaf(shape)), *draw(st.lists(related.flatmap(_leaf), max_size=2))]
+    if shape and draw(st.booleans()):
+        values = [draw(_index()), *values]
     inputs = tuple(values)
     steps: list[Instruction] = []
-    for _ in range(draw(st.integers(1, max_steps))):
-        step = draw(_instruction(values, tuple(names), smooth))
+    # A number of steps drawn at once would be 1 in most programs: Hypothesis likes the ends of a range.
+    for i in range(max_steps):
+        if i and draw(st.integers(0, 99)) < 15:
+            break
+        step = draw(_instruction(values, names, smooth))
         value = _value(step, values)
         if value is None:
             step = Instruction("tanh", step.args[:1], {})
@@ -133,10 +137,13 @@ def graphs(
     return Program(inputs, tuple(steps))
 
 
-@st.composite
-def _leaf(draw: st.DrawFn, max_dims: int) -> Array:
-    array: Array = draw(arrays(shapes(0, max_dims, 1, 3), layouts=False))
-    return np.clip(array, -3, 3)
+def _leaf(shape: Shape) -> st.SearchStrategy[Array]:
+    return arrays(shape, layouts=False).map(lambda x: np.clip(x, -3, 3))
+
+
+def _index() -> st.SearchStrategy[Array]:
+    """Positions that every axis has; with two to choose from, repeats are the rule."""
+    return arrays(st.sampled_from(((2,), (3,))), int, elements=st.sampled_from((0, -1)), layouts=False)
 
 
 def _value(step: Instruction, values: Sequence[Array]) -> Array | None:
@@ -151,56 +158,67 @@ def _value(step: Instruction, values: Sequence[Array]) -> Array | None:
 
 @st.composite
 def _instruction(draw: st.DrawFn, values: Sequence[Array], names: tuple[str, ...], smooth: bool) -> Instruction:
-    # Position 0 is an input: references shrink towards the inputs, and what they skipped drops out of the graph. Half
-    # of them point at the latest value, or programs would be wide and shallow.
-    position = st.one_of(st.integers(0, len(values) - 1), st.just(len(values) - 1))
+    # An early position is an input: references shrink towards the inputs, and what they skipped drops out of the graph.
+    # Half of them point at the latest value, or programs would be wide and shallow.
+    floats = [i for i, value in enumerate(values) if value.dtype.kind == "f"]
+    position = st.one_of(st.sampled_from(floats), st.just(floats[-1]))
     first = draw(position)
-    x = values[first]
-    kind = draw(st.sampled_from(("own" if names else "binary", "unary", "binary", "moving")))
-    if kind == "own":
-        op = draw(st.sampled_from(names))
+    partners = _partners(first, floats, values)
+    kinds = _applicable(values[first], partners, smooth)
+    wanted = [name for name in names if name not in _KNOWN or any(name in kind for kind in kinds)]
+    suspected = bool(wanted) and draw(st.booleans())
+    op: str = draw(st.sampled_from(wanted if suspected else draw(st.sampled_from(kinds))))
+    if op not in _KNOWN:
         count = len(getattr(REGISTRY[op], "partials", (0,)))
         return Instruction(op, (first, *[draw(position) for _ in range(count - 1)]), {})
-    if kind == "unary":
-        return Instruction(draw(st.sampled_from(_allowed(UNARY, smooth))), (first,), {})
-    if kind == "binary":
-        fitting = [i for i, value in enumerate(values) if _broadcasts(x, value)]
-        return Instruction(draw(st.sampled_from(_allowed(BINARY, smooth))), (first, draw(st.sampled_from(fitting))), {})
-    return _move(draw, draw(st.sampled_from(_allowed(MOVING, smooth))), first, values)
+    if op in UNARY:
+        return Instruction(op, (first,), {})
+    others = partners.get("binary" if op in BINARY else op, [])
+    args = (first, draw(st.sampled_from(others))) if others else (first,)
+    return Instruction(op, args, {} if op in BINARY or op == "matmul" else _params(draw, op, values[first]))
 
 
-def _allowed(names: tuple[str, ...], smooth: bool) -> list[str]:
-    return [name for name in names if not smooth or REGISTRY[name].analytic]
-
-
-def _broadcasts(x: Array, y: Array) -> bool:
-    # (N,) with (N, 1) is left out: the engine warns of it, and it makes values grow.
-    return x.shape == y.shape or not x.ndim or not y.ndim
-
-
-def _move(draw: st.DrawFn, op: str, first: int, values: Sequence[Array]) -> Instruction:
+def _partners(first: int, floats: Sequence[int], values: Sequence[Array]) -> dict[str, list[int]]:
+    """The values that may be the second argument, by what is done with them."""
     x = values[first]
+    # (N,) with (N, 1) is left out: the engine warns of it, and it makes values grow.
+    return {
+        "binary": [i for i in floats if _broadcasts(x.shape, values[i].shape)],
+        "concat": [i for i in floats if x.ndim and values[i].shape == x.shape],
+        "matmul": [i for i in floats if x.ndim == values[i].ndim == 2 and values[i].shape[0] == x.shape[1]],
+        "gather": [i for i, value in enumerate(values) if x.ndim and value.dtype.kind == "i"],
+    }
+
+
+def _broadcasts(x: Shape, y: Shape) -> bool:
+    return len(x) >= len(y) and x[len(x) - len(y) :] == y
+
+
+def _applicable(x: Array, partners: dict[str, list[int]], smooth: bool) -> list[list[str]]:
+    """The ops that take x first: the plain ones, then those of two arguments, the reductions, and so on."""
+    kinds: list[Sequence[str]] = [UNARY, BINARY]
+    if x.ndim:
+        kinds += [REDUCING, (*MOVING, *(("transpose",) if x.ndim > 1 else ()))]
+    kinds += [(op,) for op in ("matmul", "gather") if partners[op]]
+    return [[op for op in kind if not smooth or REGISTRY[op].analytic] for kind in kinds]
+
+
+def _params(draw: st.DrawFn, op: str, x: Array) -> dict[str, Any]:
+    """Parameters for an op that rearranges or reduces."""
     if op == "transpose":
-        return Instruction(op, (first,), {"axes": tuple(reversed(range(x.ndim)))})
+        return {"axes": tuple(reversed(range(x.ndim)))}
     if op == "reshape":
-        return Instruction(op, (first,), {"shape": draw(st.sampled_from(((x.size,), x.shape[::-1], (1, *x.shape))))})
-    if not x.ndim:
-        return Instruction("tanh", (first,), {})
-    axis = draw(st.integers(0, x.ndim - 1))
-    if op in ("sum", "logsumexp", "max"):
-        axes = draw(st.sampled_from((tuple(range(x.ndim)), (axis,))))
-        return Instruction(op, (first,), {"axes": axes, "keepdims": draw(st.booleans())})
-    if op == "cumsum":
-        return Instruction(op, (first,), {"axis": axis, "reverse": draw(st.booleans())})
+        return {"shape": draw(st.sampled_from(((x.size,), x.shape[::-1], (1, *x.shape))))}
+    if op == "gather":
+        return {"lead": draw(st.integers(0, x.ndim - 1))}
+    if op in ("prod", "cumprod"):
+        return {"reverse": draw(st.booleans())} if op == "cumprod" else {}
     if op == "slice":
-        index = tuple([(n - 1, -1, -1) if draw(st.booleans()) else draw(st.integers(0, n - 1)) for n in x.shape])
-        return Instruction(op, (first,), {"index": index})
-    if op == "concat":
-        same = [i for i, value in enumerate(values) if value.shape == x.shape]
-        return Instruction(op, (first, draw(st.sampled_from(same))), {"axis": axis})
-    if op == "matmul":
-        right = [i for i, value in enumerate(values) if x.ndim == value.ndim == 2 and value.shape[0] == x.shape[1]]
-        return (
-            Instruction(op, (first, draw(st.sampled_from(right))), {}) if right else Instruction("tanh", (first,), {})
-        )
-    return Instruction(op, (first,), {})
+        return {
+            "index": tuple([(n - 1, -1, -1) if draw(st.booleans()) else draw(st.integers(0, n - 1)) for n in x.shape])
+        }
+    axis = draw(st.integers(0, x.ndim - 1))
+    if op in REDUCING:
+        axes = draw(st.sampled_from((tuple(range(x.ndim)), (axis,))))
+        return {"axes": axes, "keepdims": draw(st.booleans())}
+    return {"axis": axis, "reverse": draw(st.booleans())} if op == "cumsum" else {"axis": axis}

@@ -16,22 +16,33 @@ from typing import Any
 import numpy as np
 
 from minigrad.node import Array
-from minigrad.testing.failure import Finding, GradientFailure, code, indexed
-from minigrad.testing.gradients import name_of
-from minigrad.testing.laws import ROUNDING, Subject, check, contract, seed_laws
+from minigrad.testing.failure import Finding, GradientFailure, indexed
+from minigrad.testing.laws import check, contract, seed_laws
 from minigrad.testing.oracles import Estimate, Oracle
+from minigrad.testing.rounding import ROUNDING
+from minigrad.testing.smallest import attempt, smallest
 from minigrad.testing.structure import gather
+from minigrad.testing.subject import Subject
+from minigrad.testing.written import code, line, name_of, reference
 
 Loss = Callable[[Any, Any], Any]
 Gradient = Callable[[Any, Any, Any], Any]
 
 # What is left of the first step's signal after the last, below which a lag is not seen among the others' rounding.
 _LOUD = 1e-6
+_SIMPLER_INPUTS = 60
 _SCALES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 
 
 def check_bptt(
-    loss: Loss, gradient: Gradient, xs: Any, params: Mapping[str, Any], *, seed: int = 0, rtol: float | None = None
+    loss: Loss,
+    gradient: Gradient,
+    xs: Any,
+    params: Mapping[str, Any],
+    *,
+    seed: int = 0,
+    rtol: float | None = None,
+    shrink: bool = True,
 ) -> None:
     """Check the gradient of a recurrent net's losses, lag by lag; raises AssertionError naming the lag.
 
@@ -43,13 +54,17 @@ def check_bptt(
 
     The checks: shapes, dtypes and the laws of the seed; at each length n the last loss, which brings in lag n - 1; the
     same for an impulse at the first step; the same with weights scaled up where the net forgets too fast for its far
-    lags to be seen; and the whole sequence under one seed.
+    lags to be seen; and the whole sequence under one seed. What fails is shown (`shrink`) by the shortest sequence and
+    simple numbers.
     """
+    __tracebackhide__ = True
     checked = _Bptt(loss, gradient, np.asarray(xs), params, seed, rtol)
-    checked.laws()
-    for situation in checked.situations():
-        checked.every_lag(situation)
-    checked.whole()
+    try:
+        checked.run()
+    except GradientFailure as failure:
+        if not shrink:
+            raise
+        raise checked.smallest(failure) from None
 
 
 @dataclass
@@ -73,6 +88,30 @@ class _Bptt:
         if not self.floats or not len(xs):
             raise TypeError("check_bptt: expects at least one step and one float array among the weights")
 
+    def run(self) -> None:
+        """The whole check."""
+        self.laws()
+        for situation in self.situations():
+            self.every_lag(situation)
+        self.whole()
+
+    def smallest(self, failure: GradientFailure) -> GradientFailure:
+        """The same failure at simpler numbers, where it is one of a lag: the laws of the seed need none."""
+        if "xs" not in failure.finding.inputs:
+            return GradientFailure(failure.finding)
+        xs, *arrays = failure.finding.inputs.values()
+        known = [slot for slot, a in enumerate((xs, *arrays)) if a.dtype.kind == "f"]
+
+        def run(simpler: Sequence[Array]) -> None:
+            at = [xs, *arrays]
+            for slot, a in zip(known, simpler, strict=True):
+                at[slot] = a
+            params = dict(zip(self.names, at[1:], strict=True))
+            _Bptt(self.loss, self.gradient, at[0], params, self.seed, self.rtol).run()
+
+        given = [(xs, *arrays)[slot] for slot in known]
+        return smallest(given, failure, attempt(run), budget=_SIMPLER_INPUTS)
+
     def losses(self, xs: Array, arrays: Sequence[Array]) -> Array:
         return np.asarray(self.loss(xs, dict(zip(self.names, arrays, strict=True))))
 
@@ -81,18 +120,23 @@ class _Bptt:
         return gather(given, self.params, self.names)
 
     def subject(self, xs: Array, arrays: Sequence[Array]) -> Subject:
-        written = ", ".join(f"{n!r}: {code(a)}" for n, a in zip(self.names, arrays, strict=True))
-        call = f"check_bptt({name_of(self.loss)}, {name_of(self.gradient)}, {code(xs)}, {{{written}}})"
         return Subject(
             name=name_of(self.loss),
             labels=self.names,
             arrays=arrays,
             f=lambda values: self.losses(xs, values),
             vjp=lambda values, w: self.pull(xs, values, w),
-            reproduce=call,
+            reproduce=lambda: self._reproduce(xs, arrays),
             output="loss",
             random=self.seed,
         )
+
+    def _reproduce(self, xs: Array, arrays: Sequence[Array]) -> str:
+        loss, gradient = reference(self.loss, "loss"), reference(self.gradient, "gradient")
+        params = ", ".join(f"{n!r}: {code(a)}" for n, a in zip(self.names, arrays, strict=True))
+        options = "".join([f", seed={self.seed}" if self.seed else "", f", rtol={self.rtol}" if self.rtol else ""])
+        call = f"check_bptt({loss.expression}, {gradient.expression}, {code(xs)}, {{{params}}}{options})"
+        return line([call], "check_bptt", of=(loss, gradient), home="rnn.testing")
 
     def laws(self) -> None:
         """Shapes, dtypes, and the laws of the seed, on a short sequence."""
@@ -133,23 +177,27 @@ class _Bptt:
 
     def every_lag(self, situation: _Situation) -> None:
         """The last loss of each length: of n steps, it is the first to hear of lag n - 1."""
+        # Whether the losses carry complex numbers is asked of the whole sequence, once.
+        oracle = self.subject(situation.xs, situation.arrays).oracle
         for n in range(1, len(situation.xs) + 1):
-            self._last_loss(situation, n)
+            self._last_loss(situation, n, oracle)
 
-    def _last_loss(self, situation: _Situation, n: int) -> None:
+    def _last_loss(self, situation: _Situation, n: int, oracle: Oracle) -> None:
         xs, arrays = situation.xs[:n], situation.arrays
         s = self.subject(xs, arrays)
+        s.oracle = oracle.at(arrays, s.f)
         w = np.zeros_like(s.value)
         w[-1] = 1
         with np.errstate(all="ignore"):
             got = s.pull(w)
             # One random direction first: only where it disagrees is every element looked at.
             v = s.direction()
-            pushed = s.oracle.push(v)[-1]
+            along = s.oracle.push(v)
+            pushed = along[-1]
             mine = [got[slot] * v[slot] for slot in self.floats]
             scale = abs(pushed) + sum(float(np.sum(np.abs(term))) for term in mine)
             gap = abs(sum(float(np.sum(term)) for term in mine) - pushed)
-            if not gap > self._allowed(s, scale, s.oracle.push(v).error[-1]):
+            if not gap > self._allowed(s, scale, along.error[-1]):
                 return
             self._name_the_element(s, got, situation, n)
 
@@ -177,9 +225,9 @@ class _Bptt:
         # A weight whose first use meets the state 0 (the recurrent ones) is heard of a step later than the others.
         lag = n - 1 if n == 1 or self._counts_at_once(slot, situation) else n - 2
         law = f"lag {lag} is missing or wrong: shorter sequences agree"
-        if situation.name:
-            law += f" ({situation.name})"
-        return Finding(s.name, law, {}, element, got, want, s.oracle.source, "", s.reproduce)
+        inputs = {"xs": situation.xs[:n], **dict(zip(self.names, s.arrays, strict=True))}
+        reproduce = self._reproduce(situation.xs[:n], s.arrays)
+        return Finding(s.name, law, inputs, element, got, want, s.oracle.source, situation.name, reproduce)
 
     def _counts_at_once(self, slot: int, situation: _Situation) -> bool:
         s = self.subject(situation.xs[:1], situation.arrays)

@@ -97,7 +97,7 @@ def gradient_mutants(net: Net) -> dict[str, Gradient]:
     ...     check_bptt(net.loss, gradient_mutants(net)["drop lags > 2"], net.xs, net.arrays)
     ... except AssertionError as failure:
     ...     print(failure.finding.law)
-    lag 3 is missing or wrong: shorter sequences agree (after an impulse)
+    lag 3 is missing or wrong: shorter sequences agree
     """
     known: dict[bytes, Tables] = {}
 

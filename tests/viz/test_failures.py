@@ -6,6 +6,7 @@ import pytest
 import minigrad as mg
 from minigrad.testing import Finding, GradientFailure, check_graph, check_op, mutants
 from viz.failures import marked, save_failure
+from viz.words import plain
 
 
 def failure(name="tanh", mutation="double"):
@@ -33,6 +34,15 @@ def test_the_wrong_edge_is_marked_and_no_other():
     assert "wrong gradient" in figure.svg
 
 
+def test_the_picture_says_what_failed_and_calls_inputs_by_name():
+    finding, _ = failure()
+    scene = marked(finding).scene
+    assert plain(scene.title) == "Gradient check failed: graph"
+    assert plain(scene.subtitle) == finding.law
+    assert plain(scene.sentence).startswith(f"{finding.element}: got {float(finding.got):.6g}, expected ")
+    assert [plain(box.label) for box in scene.boxes if box.role == "input"] == ["x"]
+
+
 def test_one_failure_has_one_file(tmp_path):
     finding, _ = failure()
     said = save_failure(finding, tmp_path / "kept")
@@ -53,3 +63,10 @@ def test_a_failed_op_is_drawn(tmp_path):
         check_op(broken, args=[2.0, 3.0])
     assert len(caught.value.finding.edges) == 2
     assert save_failure(caught.value.finding, tmp_path) is not None
+
+
+def test_a_graph_in_which_no_rule_is_wrong_is_drawn_without_a_mark(tmp_path):
+    finding, _ = failure()
+    finding.edges = ()
+    assert save_failure(finding, tmp_path).startswith("the graph: ")
+    assert all(edge.mark is None for edge in marked(finding).scene.edges)

@@ -137,3 +137,113 @@ def test_log1p_of_a_complex_number_has_the_digits_of_the_real_one(x):
     value = mg.ops.log1p.kernel(np.asarray(x + 1e-100j))
     np.testing.assert_allclose(value.real, np.log1p(x), rtol=4e-15, atol=1e-190)
     np.testing.assert_allclose(value.imag, 1e-100 / (1 + x), rtol=4e-15)
+
+
+def broken(name, **members):
+    """The registered op with some of its methods replaced."""
+    op = REGISTRY[name]
+    kind = type(op)
+    variant = object.__new__(type(kind.__name__, (kind,), members))
+    vars(variant).update(vars(op))
+    return variant
+
+
+def test_a_rule_that_is_wrong_on_nodes_alone_is_found():
+    def pull(self, ct, slot, out, args, params):
+        term = type(mg.ops.sin).pull(self, ct, slot, out, args, params)
+        return term * 2 if isinstance(term, mg.Node) and not args[0].shape else term
+
+    with pytest.raises(GradientFailure):
+        check_op(broken("sin", pull=pull), args=[0.5], second=False)
+
+
+def test_an_op_that_treats_a_stack_as_one_array_is_found():
+    def call(self, *args, **params):
+        out = type(mg.ops.cumsum).__call__(self, *args, **params)
+        return type(out)(out.value + 1) if hasattr(out, "value") and not isinstance(out, mg.Node) else out
+
+    with pytest.raises(GradientFailure, match="the op on a stack that is an array is a loop over its members"):
+        check_op(broken("cumsum", __call__=call), args=[np.ones(3)], params={"axis": 0, "reverse": False})
+
+
+def test_a_gradient_in_another_dtype_than_its_op_s_is_found(new_op):
+    def slope(out, x):
+        return mg.ops.cast(mg.ops.cast(mg.cos(x), dtype=np.dtype(float)), dtype=x.dtype)
+
+    wide = new_op("wide_sine", np.sin, (slope,))
+    check_op(wide, args=[np.array([0.5, 1.0])])
+    with pytest.raises(GradientFailure, match="a gradient stays in the dtypes of its op"):
+        check_op(wide, args=[np.array([0.5, 1.0], np.float32)])
+
+
+def test_a_jvp_that_disagrees_with_the_vjp_is_found():
+    def push(self, tangent, slot, out, args, params):
+        term = type(mg.ops.tanh).push(self, tangent, slot, out, args, params)
+        return term * 2 if isinstance(term, mg.Node) else term
+
+    with pytest.raises(GradientFailure, match="reverse mode and forward mode agree"):
+        check_op(broken("tanh", push=push), args=[0.5])
+
+
+@pytest.mark.parametrize(("name", "args"), [("exp2", [-800.0]), ("power", [2.0, -800.0]), ("power", [1e-8, 40.0])])
+def test_what_underflows_is_no_alarm(name, args):
+    check_op(name, args=[np.array(x, np.float32) for x in args])
+    check_op(name, args=args)
+
+
+def test_a_gradient_where_there_is_none_is_found():
+    def pull(self, ct, slot, out, args, params):
+        return np.ones(args[0].shape)
+
+    with pytest.raises(GradientFailure, match="no gradient passes here"):
+        check_op(broken("argmax", pull=pull), args=[np.array([1.0, 2.0])], params={"axis": 0, "keepdims": False})
+
+
+def test_a_second_derivative_that_is_wrong_alone_is_found(new_op):
+    once = new_op("sine_once", np.sin, (lambda out, x: mg.cos(mg.stop_gradient(x)),))
+    check_op(once, args=[0.5], second=False)
+    with pytest.raises(GradientFailure, match="<u, gradient>"):
+        check_op(once, args=[0.5])
+
+
+def test_a_rule_that_has_nothing_for_arrays_alone_is_found():
+    def pull(self, ct, slot, out, args, params):
+        return None if isinstance(ct, np.ndarray) else type(mg.ops.tanh).pull(self, ct, slot, out, args, params)
+
+    with pytest.raises(GradientFailure, match="pull answers None on arrays and on stacks alike"):
+        check_op(broken("tanh", pull=pull), args=[np.array([0.5, 1.0])])
+
+
+def test_a_push_that_is_wrong_where_one_node_is_used_twice_is_found():
+    def push(self, tangent, slot, out, args, params):
+        term = type(mg.ops.mul).push(self, tangent, slot, out, args, params)
+        return term * 2 if isinstance(term, mg.Node) and args[0] is args[1] else term
+
+    with pytest.raises(GradientFailure, match="one node in two slots: reverse mode and forward mode agree"):
+        check_op(broken("mul", push=push), args=[0.5, 2.0])
+
+
+def with_partials(name, *partials):
+    """The elementwise op with other derivatives."""
+    variant = broken(name)
+    vars(variant)["partials"] = partials
+    return variant
+
+
+SHIPPED = {
+    "tanh from its own value, which is 1 from 19 on": lambda: with_partials("tanh", lambda out, x: 1 - out * out),
+    "sigmoid from its own value": lambda: with_partials("sigmoid", lambda out, x: out * (1 - out)),
+    "softplus that overflows": lambda: with_partials("softplus", lambda out, x: mg.exp(x) / (1 + mg.exp(x))),
+    "power at 0": lambda: with_partials(
+        "power", lambda out, x, y: y * x ** (y - 1), lambda out, x, y: out * mg.ops.log(x)
+    ),
+    "abs, 1 at 0": lambda: with_partials("abs", lambda out, x: mg.where(x < 0, -1.0, 1.0)),
+    "relu, 1/2 at 0": lambda: with_partials("relu", lambda out, x: (mg.sign(x) + 1) / 2),
+    "maximum, both of a tie": lambda: with_partials("maximum", lambda out, x, y: x >= y, lambda out, x, y: y >= x),
+}
+
+
+@pytest.mark.parametrize("bug", sorted(SHIPPED))
+def test_bugs_that_real_engines_shipped_are_caught(bug):
+    with pytest.raises(GradientFailure):
+        check_op(SHIPPED[bug](), shrink=False, max_examples=20)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.testing import arrays, complex_step, difference
+from minigrad.testing import GradientFailure, arrays, check_gradient, complex_step, difference
+from minigrad.testing.oracles import Oracle
 
 SMOOTH = {
     "tanh": (np.tanh, lambda x: 1 / np.cosh(x) ** 2),
@@ -81,3 +82,34 @@ def test_both_oracles_agree_along_a_direction(x):
     exact = complex_step(lambda x: np.sin(x) * x[0], x, v)
     rough = difference(lambda x: np.sin(x) * x[0], x, v)
     assert np.all(np.abs(exact - rough) <= 100 * rough.error + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (lambda x: x * np.real(x), lambda x: 2 * x),
+        (lambda x: x * np.conj(x) * x, lambda x: 3 * x**2),
+        (lambda x: np.sin(x) + 1e-3 * np.abs(x), lambda x: np.cos(x) + 1e-3 * np.sign(x)),
+    ],
+)
+def test_a_complex_step_that_the_stencil_contradicts_is_not_trusted(f, slope):
+    x = np.array([0.5, -1.25, 2.0])
+    assert Oracle(lambda a: f(a[0]), [x], np.random.default_rng(0)).source == "6-point difference"
+    check_gradient(f, x, lambda x, s: s * slope(x), degenerate=False)
+    with pytest.raises(GradientFailure, match="6-point"):
+        check_gradient(f, x, lambda x, s: s * slope(x) * 1.001, degenerate=False, shrink=False)
+
+
+def test_a_complex_step_is_trusted_next_to_a_kink_that_the_stencil_reaches_across():
+    x = np.array([1e-4])
+    oracle = Oracle(lambda a: np.where(np.real(a[0]) > 0, a[0], 0), [x], np.random.default_rng(0))
+    assert oracle.source == "complex step"
+    assert float(oracle.push([np.ones(1)])[0]) == 1.0
+
+
+def test_arguments_that_stay_are_complex_too():
+    def mixes_nothing(p):
+        assert p[0].dtype == p[1].dtype
+        return np.sum(p[0] * p[1])
+
+    check_gradient(mixes_nothing, [np.ones(2), np.ones(2)], lambda p, s: [s * p[1], s * p[0]])

@@ -6,8 +6,8 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from minigrad.testing import arrays, broadcastable_shapes, shapes
-from minigrad.testing.failure import code
 from minigrad.testing.strategies import DOMAINS, LAYOUTS, laid_out
+from minigrad.testing.written import code
 
 REACHED = {
     "a tie": lambda x: x.size > 1 and len(np.unique(x)) < x.size,

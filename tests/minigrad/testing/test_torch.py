@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minigrad.testing import GradientFailure, check_gradient
+from minigrad.testing import GradientFailure, check_gradient, from_torch
 
 torch = pytest.importorskip("torch", reason="torch is optional: pip install minigrad[bench]")
 
@@ -31,29 +31,18 @@ class Cube(torch.autograd.Function):
         return seed * Cube.factor * x**2
 
 
-def vjp_of(function):
-    """The vjp of a torch function as arrays."""
-
-    def gradient(x, seed):
-        leaf = torch.tensor(np.ascontiguousarray(x), requires_grad=True)
-        function(leaf).backward(torch.tensor(seed))
-        return leaf.grad.numpy()
-
-    return gradient
-
-
-def value_of(function):
-    """A torch function of arrays."""
-    return lambda x: function(torch.tensor(np.ascontiguousarray(x))).detach().numpy()
+def check(function, x=X):
+    f, gradient = from_torch(function)
+    check_gradient(f, x, gradient)
 
 
 @pytest.mark.parametrize("function", [torch.tanh, torch.sin, torch.relu, lambda x: torch.softmax(x, -1)])
 def test_torch_passes(function):
-    check_gradient(value_of(function), X, vjp_of(function))
+    check(function)
 
 
 def test_a_right_function_passes():
-    check_gradient(value_of(Cube.apply), X, vjp_of(Cube.apply))
+    check(Cube)
 
 
 @pytest.mark.parametrize(
@@ -62,5 +51,11 @@ def test_a_right_function_passes():
 def test_a_wrong_rule_planted_in_a_function_is_found(monkeypatch, factor, slip):
     monkeypatch.setattr(Cube, "factor", factor)
     monkeypatch.setattr(Cube, "slip", slip)
-    with pytest.raises(GradientFailure):
-        check_gradient(value_of(Cube.apply), X, vjp_of(Cube.apply))
+    with pytest.raises(GradientFailure, match=r"^Cube.forward: ") as caught:
+        check(Cube)
+    assert "check_gradient(from_torch(Cube)[0], np.array(" in caught.value.finding.reproduce
+
+
+def test_a_function_of_several_tensors():
+    check(torch.dot, [X, X[::-1]])
+    check(lambda x, labels: x[labels], [X, np.array([0, 2, 2])])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from minigrad.testing import GradientFailure
 from rnn.testing import check_bptt, recurrent_nets
+from rnn.testing.methods import TanhNet
 
 T, H, INPUTS = 60, 4, 3
 
@@ -239,3 +240,50 @@ def test_contracts_are_named():
         check_bptt(loss, lambda *call: {k: v.T for k, v in full(*call).items()}, xs, params)
     with pytest.raises(TypeError, match="at least one step"):
         check_bptt(loss, full, xs[:0], params)
+
+
+def test_three_parts_in_a_million_million_are_no_rounding():
+    xs, params = tanh_net(0.9, steps=3)
+
+    def nearly(*call):
+        return {name: value * (1 + 3e-12) for name, value in truncated(None)(*call).items()}
+
+    with pytest.raises(GradientFailure, match="lag 0 is missing or wrong"):
+        check_bptt(loss, nearly, xs, params)
+
+
+def test_a_slip_that_an_impulse_does_not_show_is_named_by_its_lag():
+    xs, params = tanh_net(0.9, steps=4)
+
+    def doubles_the_third_input(xs, params, seed):
+        total = truncated(None)(xs, params, seed)
+        if len(xs) > 2:
+            only = np.zeros_like(xs)
+            only[2] = xs[2]
+            hs = states(xs, params)
+            local = seed[2] * hs[3] * (1 - hs[3] ** 2)
+            total["U"] += np.outer(local, only[2])
+        return total
+
+    with pytest.raises(GradientFailure, match="lag 2 is missing or wrong") as caught:
+        check_bptt(loss, doubles_the_third_input, xs, params)
+    assert caught.value.finding.detail == ""
+
+
+class Biased(TanhNet):
+    """Its states never die out, so that even after an impulse recent lags drown the far ones."""
+
+    def states(self, xs, params):
+        hs = [np.zeros(4)]
+        for x in xs:
+            hs.append(np.tanh(params["W"] @ hs[-1] + 0.2 * self.u @ x + 0.7))
+        return hs
+
+
+def test_weights_are_scaled_up_until_the_far_past_is_heard(monkeypatch):
+    net = Biased(0.3)
+    with pytest.raises(GradientFailure, match=r"lag 30 is missing or wrong") as caught:
+        check_bptt(net.loss, net.gradient(30), net.xs, net.params, shrink=False)
+    assert caught.value.finding.detail.startswith("with the weights times ")
+    monkeypatch.setattr("rnn.testing.check._SCALES", (1.0,))
+    check_bptt(net.loss, net.gradient(30), net.xs, net.params)
