@@ -116,11 +116,6 @@ class _Workspace(NamedTuple):
     outputs: list[Array]
 
 
-def _compiled(graph: Graph, passes: Collection[str]) -> _Plan:
-    with _no_collections():
-        return _Plan(rewritten(graph, passes), passes)
-
-
 @contextmanager
 def _no_collections() -> Iterator[None]:
     """Planning makes many small objects that all stay: looking for garbage among them takes as long as the planning."""
@@ -165,17 +160,18 @@ class Function:
             computed = self._targets
             if checkpoints is not None:
                 computed = checkpoint.recomputed(self._targets, {*checkpoints, *self.inputs})
-            self._graph = from_nodes(_needed(computed, self.inputs), self.inputs, computed)
+            self._computed = computed
+            order = _needed(computed, self.inputs)
             fed = set(self.inputs)
-            self._held = [term.leaf for term in self._graph.terms if term.leaf is not None and term.leaf not in fed]
-            self._plan = _compiled(self._graph, self.passes)
+            self._held = [node for node in order if not node.args and node not in fed]
+            self._plan = self._compiled(order, self.passes)
         self._careful: _Plan | None = None
         self.peak_bytes = self._plan.nbytes + sum(target.size * target.dtype.itemsize for target in self._targets)
 
     @property
     def calls(self) -> list[str]:
         """The names of the NumPy functions that a run calls, in order, loops written out."""
-        return [call.name for call in self._plan.program.calls]
+        return list(self._plan.program.names)
 
     @property
     def source(self) -> str:
@@ -201,9 +197,13 @@ class Function:
             if not np.abs(values[leaf]).max(initial=0) <= ORDINARY:
                 if self._careful is None:
                     passes = [name for name in self.passes if name != "regroup_products"]
-                    self._careful = _compiled(self._graph, passes)
+                    with _no_collections():
+                        self._careful = self._compiled(_needed(self._computed, self.inputs), passes)
                 return self._careful
         return self._plan
+
+    def _compiled(self, order: Sequence[Node], passes: Collection[str]) -> _Plan:
+        return _Plan(rewritten(from_nodes(order, self.inputs, self._computed), passes), passes)
 
 
 def function(

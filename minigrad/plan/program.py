@@ -95,7 +95,7 @@ class Program:
     """The compiled plan; `bind` ties it to a block of memory.
 
     Attributes:
-        calls: what it calls, in order.
+        names: the names of what it calls, in order.
         source: the Python that runs.
         given: the windows that each run is given arrays for, in order: those of the buffers `from_outside` that no loop
             steps through.
@@ -103,11 +103,12 @@ class Program:
     """
 
     def __init__(self, calls: Sequence[Call], from_outside: set[int]) -> None:
-        self.calls = calls
+        self.names = [call.name for call in calls]
+        self._calls = calls
         self._functions: dict[str, Callable[..., Any]] = {}
         self._names: dict[Any, str] = {}
         self._fixed: list[Any] = []
-        self._loops: list[list[list[Operand]]] = []
+        self._loops: list[list[Rows]] = []
         self._lists: list[Sequence[Call]] = []
         stretches = roll(calls)
         self.given: list[Operand] = []
@@ -126,6 +127,7 @@ class Program:
         namespace: dict[str, Any] = dict(self._functions)
         exec(compile(self.source, "<minigrad plan>", "exec"), namespace)
         self._make: Callable[..., Callable[..., None]] = namespace["make"]
+        del self._calls  # of a long plan they are most of the memory, and nobody needs them any more
 
     def _stepped_through(self, stretches: Sequence[Stretch]) -> set[int]:
         """The buffers of which a loop takes another window in each repeat."""
@@ -154,7 +156,7 @@ class Program:
 
     def _of(self, stretch: Stretch, repeat: int) -> Sequence[Call]:
         start = stretch.start + repeat * stretch.period
-        return self.calls[start : start + stretch.period]
+        return self._calls[start : start + stretch.period]
 
     def _written(self, lines: list[str]) -> str:
         names = [f"a{k}" for k in range(len(self._fixed))]
@@ -197,8 +199,32 @@ class Program:
             body.append("    " + self._line(call, names))
         if not columns:
             return [f"for _ in range({stretch.repeats}):", *body]
-        self._loops.append([list(column) for column in columns])
+        self._loops.append([_rows_of(column) for column in columns])
         return [f"for {', '.join(columns.values())}, in loop_{len(self._loops) - 1}:", *body]
+
+
+class Slab(NamedTuple):
+    """`repeats` windows like `first`, each `step` bytes after the one before."""
+
+    first: Operand
+    repeats: int
+    step: int
+
+
+# What a loop steps through.
+Rows = Slab | Sequence[Operand]
+
+
+def _rows_of(column: Sequence[Operand]) -> Rows:
+    """The column as a slab where its windows lie at equal distances."""
+    first, second = column[0], column[1]
+    step = second.view.offset - first.view.offset
+    like = (first.view.buffer, first.view.shape, first.view.strides, first.dtype)
+    regular = bool(first.view.shape) and all(
+        x.view.offset == first.view.offset + k * step and (x.view.buffer, x.view.shape, x.view.strides, x.dtype) == like
+        for k, x in enumerate(column)
+    )
+    return Slab(first, len(column), step) if regular else column
 
 
 def _identity(operand: Any) -> Any:
@@ -226,25 +252,19 @@ class Windows:
         start = self._offset[view.buffer] + offset
         return np.ndarray(count + view.shape, operand.dtype, self._block, start, step + view.strides)
 
-    def rows(self, columns: list[list[Operand]]) -> Iterable[tuple[Array, ...]]:
+    def rows(self, columns: Sequence[Rows]) -> Iterable[tuple[Array, ...]]:
         """What a loop runs over: the arrays of each repeat."""
         slabs = [self._slab(column) for column in columns]
-        if len(columns) * len(columns[0]) > _KEPT_WINDOWS:
+        repeats = columns[0].repeats if isinstance(columns[0], Slab) else len(columns[0])
+        if len(columns) * repeats > _KEPT_WINDOWS:
             return _Lazy(slabs)
         return list(zip(*slabs, strict=True))
 
-    def _slab(self, column: list[Operand]) -> Iterable[Array]:
-        """The column's arrays, as the rows of one array where they lie at equal distances."""
-        first, second = column[0], column[1]
-        step = second.view.offset - first.view.offset
-        like = (first.view.buffer, first.view.shape, first.view.strides, first.dtype)
-        regular = bool(first.view.shape) and all(
-            x.view.offset == first.view.offset + k * step
-            and (x.view.buffer, x.view.shape, x.view.strides, x.dtype) == like
-            for k, x in enumerate(column)
-        )
-        if regular:
-            return self._window(first.view.offset, first.view, first, (len(column),), (step,))
+    def _slab(self, column: Rows) -> Iterable[Array]:
+        """The column's arrays, a slab's as the rows of one array."""
+        if isinstance(column, Slab):
+            view = column.first.view
+            return self._window(view.offset, view, column.first, (column.repeats,), (column.step,))
         return [self.array(x) for x in column]
 
 

@@ -89,15 +89,15 @@ def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[
     cut = set(inputs)
     origins = _origins(order)
     made: dict[Node, Term] = {}
+    # One tuple for all equal shapes: of a long graph, what is looked at again and again stays in the cache.
+    shapes: dict[Shape, Shape] = {}
     for node in order:
-        origin = origins[node]
+        origin, shape = origins[node], shapes.setdefault(node.shape, node.shape)
         if node in cut or not node.args:
-            made[node] = Term("leaf", (), {}, node.shape, node.dtype, leaf=node, origin=origin)
+            made[node] = Term("leaf", (), {}, shape, node.dtype, leaf=node, origin=origin)
         else:
             args = tuple([made[arg] for arg in node.args])
-            made[node] = Term(
-                node.op.name, args, node.params, node.shape, node.dtype, kernel=node.op.kernel, origin=origin
-            )
+            made[node] = Term(node.op.name, args, node.params, shape, node.dtype, kernel=node.op.kernel, origin=origin)
     return Graph(list(made.values()), [made[node] for node in outputs])
 
 
