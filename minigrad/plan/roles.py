@@ -13,11 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .terms import VIEWS, Graph, Term, bases
 
 _ROUNDS = 4
+
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,33 +52,51 @@ class Roles:
         return component if component in self.recurrent else None
 
 
+class _Edges(NamedTuple):
+    """The edges between computed terms, by number: from `source` to `user`, as argument `slot`, in order of users."""
+
+    source: Numbers
+    user: Numbers
+    slot: Numbers
+
+
 def find_roles(graph: Graph) -> Roles:
     """Sort the terms into roles and find the recurrences among them."""
     base = bases(graph)
     terms = [term for term in graph.terms if term.args and term.op not in VIEWS]
-    # Terms by number from here on: on long graphs, lists are several times faster than dicts of terms.
-    place = {term: k for k, term in enumerate(terms)}
-    sources = [[place.get(base[arg], -1) for arg in term.args] for term in terms]
     kind = _numbered([_kind(term) for term in terms])
-    role = _numbered([_signature(term, number, base) for term, number in zip(terms, kind, strict=True)])
-    paths: list[int] | None = None
+    signatures = _numbered([_signature(term, number, base) for term, number in zip(terms, kind, strict=True)])
+    # Terms by number from here on: what is asked of all of them several times is asked of arrays.
+    edges, role, paths = _edges(terms, base), np.array(signatures, np.int64), None
     rounds = []
     for _ in range(_ROUNDS):
-        component, recurrent = _components(role, sources)
-        bound = [component[number] in recurrent for number in role]
-        rounds.append((sum(bound), role, component, recurrent))
+        component, recurrent = _components(role, edges)
+        bound = np.isin(component, list(recurrent))[role]
+        rounds.append((int(bound.sum()), role, component, recurrent))
         if not rounds[-1][0]:
             break
         # Refining also peels the first steps off a loop: no further than it frees terms in earnest.
         if len(rounds) > 1 and rounds[-1][0] > 0.95 * rounds[-2][0]:
             break
         if paths is None:
-            paths = _numbered([tuple([_path(arg) for arg in term.args]) for term in terms])
-        role = _refined(role, bound, paths, sources)
+            paths = np.array(_numbered([tuple([_path(arg) for arg in term.args]) for term in terms]), np.int64)
+        role = _refined(role, bound, paths, edges)
     least = min(count for count, *_ in rounds)
     _, role, component, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
-    by_term = dict(zip(terms, role, strict=True))
+    by_term = dict(zip(terms, role.tolist(), strict=True))
     return Roles(base, dict(zip(terms, kind, strict=True)), by_term, component, recurrent)
+
+
+def _edges(terms: Sequence[Term], base: dict[Term, Term]) -> _Edges:
+    place = {term: k for k, term in enumerate(terms)}
+    found = [
+        (place[base[arg]], k, slot)
+        for k, term in enumerate(terms)
+        for slot, arg in enumerate(term.args)
+        if base[arg] in place
+    ]
+    columns = np.array(found, np.int64).reshape(-1, 3)
+    return _Edges(columns[:, 0], columns[:, 1], columns[:, 2])
 
 
 def _kind(term: Term) -> Any:
@@ -110,14 +133,30 @@ def _numbered(keys: Sequence[Any]) -> list[int]:
     return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
-def _refined(role: list[int], bound: list[bool], paths: list[int], sources: list[list[int]]) -> list[int]:
-    """Split the roles of the terms in recurrences by the roles, and the slices, of their arguments."""
-    return _numbered(
-        [
-            (number, path, *[role[k] if k >= 0 else -1 for k in of]) if inside else number
-            for number, inside, path, of in zip(role, bound, paths, sources, strict=True)
-        ]
-    )
+def _refined(role: Numbers, bound: NDArray[np.bool_], paths: Numbers, edges: _Edges) -> Numbers:
+    """Split the roles of the terms in recurrences by the roles, and the slices, of their arguments.
+
+    Terms are told apart by 64-bit hashes: two that collide keep one role, which costs a call and breaks nothing.
+    """
+    of_args = np.zeros(len(role), np.uint64)
+    if len(edges.user):
+        hashes = _mixed(role[edges.source].astype(np.uint64) * np.uint64(2**20) + edges.slot.astype(np.uint64))
+        starts = np.flatnonzero(np.diff(edges.user, prepend=-1))
+        of_args[edges.user[starts]] = np.add.reduceat(hashes, starts)
+    inside = _mixed(of_args + _mixed(paths.astype(np.uint64) + np.uint64(1)))
+    keys = _mixed(role.astype(np.uint64)) + np.where(bound, inside, np.uint64(0))
+    _, first, numbers = np.unique(keys, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    refined: Numbers = rank[numbers]
+    return refined
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Numbers whose every bit depends on every bit of x (the finaliser of splitmix64, Steele et al. 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def _path(arg: Term) -> Any:
@@ -129,15 +168,13 @@ def _path(arg: Term) -> Any:
     return tuple(steps)
 
 
-def _components(role: list[int], sources: list[list[int]]) -> tuple[list[int], frozenset[int]]:
+def _components(role: Numbers, edges: _Edges) -> tuple[list[int], frozenset[int]]:
     """The strongly connected components of the graph of roles, and which of them hold a cycle."""
-    count = max(role, default=-1) + 1
-    users: list[set[int]] = [set() for _ in range(count)]
-    for number, of in zip(role, sources, strict=True):
-        for k in of:
-            if k >= 0:
-                users[role[k]].add(number)
-    component = strongly_connected([sorted(u) for u in users])
+    count = int(role.max(initial=-1)) + 1
+    users: list[list[int]] = [[] for _ in range(count)]
+    for pair in np.unique(role[edges.source] * count + role[edges.user]).tolist():
+        users[pair // count].append(pair % count)
+    component = strongly_connected(users)
     size: dict[int, int] = {}
     for number in component:
         size[number] = size.get(number, 0) + 1
