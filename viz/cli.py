@@ -24,9 +24,11 @@ from minigrad import check as checking
 from rnn import commands as training
 
 from . import charts, engines, lessons
-from .drawing import LEVELS, figure_of, study
+from .drawing import figure_of
 from .figure import WRITERS, Figure, MissingExtra, UnsupportedFormat, replace
 from .proof import Proof
+from .scene import LEVELS
+from .study import study
 from .theme import THEMES
 from .words import number, one_line, plain, plural
 

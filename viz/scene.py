@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from .facts import Facts
 from .words import Rich
@@ -32,6 +32,9 @@ Role = Literal[
     "delay",
     "closed",
 ]
+Level = Literal["cell", "op", "rolled", "open"]
+"""How much of a step is shown: gates and states, every operation, one drawing of all steps, or one step in full."""
+LEVELS: tuple[Level, ...] = get_args(Level)
 State = Literal["measured", "zero", "structural", "nonfinite", "cut", "wrong"]
 Measure = Literal["magnitude", "share"]
 """What the width of a gradient arrow says: the norm of what arrives, or the share of one gradient that passes."""
@@ -230,7 +233,7 @@ class DockItem:
 class Scene(Facts):
     """Everything one figure shows. Words are complete sentences, numbers in them are computed."""
 
-    level: Literal["cell", "op", "rolled", "open"]
+    level: Level
     title: Rich
     subtitle: Rich
     sentence: Rich

@@ -3,12 +3,14 @@
 Going back, a step takes the gradient of the state it leaves behind, |dL/ds_t|, to that of the state it took up,
 |dL/ds_{t-1}|. How far these are apart, in decades, is what the step does to the gradient on that lane; the step's
 value is the largest over its lanes. Most steps of a net do much the same: told are those that do more, where there is
-still a gradient to be seen.
+still a gradient to be seen. A figure that has no room for all steps shows its ends, and the foremost of these.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,14 @@ from .scene import FLOOR
 from .timeline import LaneNodes, Timeline, cell_of
 from .words import Rich, number
 
+WHOLE = {"cell": 8, "op": 5}
+"""How many steps fit on a slide with text one can read; longer sequences show head, tail and the most telling steps."""
+FEW = {"cell": 6, "op": 4}
+"""How many steps a longer sequence shows of its two ends, if it shows nothing between."""
+ROOM = 1.5
+"""How many of these a step between them takes the place of, with the gap beside it."""
+MOST_TELLING = 4
+"""Most steps between the ends."""
 DIGITS = 2
 """Decimals of a decade that count: finer differences are rounding, and not the same on every machine."""
 
@@ -77,6 +87,31 @@ def telling(timeline: Timeline, sweep: Sweep | None) -> list[Telling]:
                 found[t] = each
     usual = round(float(np.median([each.value for each in found.values()])), DIGITS) if found else 0.0
     return sorted((each for each in found.values() if each.value > usual), key=lambda each: (-each.value, -each.t))
+
+
+def shown(
+    times: Sequence[int], level: str, steps: int | None, told: Sequence[Telling], wide: bool
+) -> tuple[list[int], list[Telling]]:
+    """Return the steps to show, all or the first, the last and the foremost of `told`; and which are these.
+
+    `steps` is how many there may be, `wide` whether the figure has columns beside those of the steps.
+    """
+    most = WHOLE[level] if steps is None else max(2, steps)
+    if len(times) <= most:
+        return list(times), []
+    few, room = (FEW[level], ROOM) if steps is None else (most, 1)
+    between = 1 if steps is None and wide else few // 3
+    for extra in range(min(between, MOST_TELLING, len(told)), -1, -1):
+        ends = int(few - room * extra)
+        head, tail = times[: ends - ends // 2], times[len(times) - ends // 2 :]
+        inner = [each for each in told if each.t not in head and each.t not in tail]
+        if len(inner) >= extra:
+            break
+    chosen = inner[:extra]
+    found = sorted({*head, *tail, *(each.t for each in chosen)})
+    # A gap is nearly as wide as a step: one that hides a single step hides it for nothing.
+    single = [b - 1 for a, b in itertools.pairwise(found) if b == a + 2 and b - 1 in times]
+    return sorted([*found, *single[: most - len(found)]]), chosen
 
 
 def _decades(before: float, after: float) -> float:

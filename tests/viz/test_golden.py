@@ -13,8 +13,9 @@ import pytest
 
 import minigrad as mg
 import rnn
-from viz.drawing import figure_of, study
+from viz.drawing import figure_of
 from viz.figure import Figure
+from viz.study import study
 
 HERE = Path(__file__).parent / "golden"
 

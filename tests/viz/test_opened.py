@@ -20,10 +20,10 @@ import rnn
 import viz
 from rnn.testing import recurrent_nets
 from viz import tikz
-from viz.drawing import study
 from viz.equations import TIGHT, Equations
 from viz.figure import WRITERS
 from viz.opened import FLAT
+from viz.study import study
 from viz.words import Rich, Run, plain
 
 NETS = recurrent_nets(lengths=False)

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 import minigrad as mg
 import rnn
 import viz
-from viz.drawing import study
 from viz.figure import WRITERS, Figure
 from viz.labels import short
 from viz.measure import norm
 from viz.phases import phases, root
 from viz.proof import prove_uses
+from viz.study import study
 from viz.timeline import Timeline
 from viz.words import plain
 

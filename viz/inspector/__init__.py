@@ -9,11 +9,13 @@ from typing import Any
 
 from minigrad.paths import Flow
 
-from ..drawing import LEVELS, WHOLE, Level, Study, Subject, figure_of, study
+from ..drawing import figure_of
 from ..figure import Figure
-from ..scene import Measure, Scene
+from ..scene import LEVELS, Level, Measure, Scene
 from ..shares import default_flow
+from ..study import Study, Subject, study
 from ..svg import render
+from ..telling import WHOLE
 from ..words import plain
 from . import document, light, views
 from .facts import Facts, rich

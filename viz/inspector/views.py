@@ -14,12 +14,12 @@ import minigrad as mg
 from minigrad import Edge as Use
 from minigrad import Node
 
-from ..drawing import Study
 from ..figure import Figure
 from ..layout.spot import Spot
 from ..measure import mark, norm
 from ..scene import Edge, Mark, Scale, Scene, Tag
 from ..shares import shared
+from ..study import Study
 from ..svg import render
 from ..words import one_line, plain
 from .facts import digits
