@@ -131,7 +131,7 @@ def _assembled(
         tuple(parts.cells),
         tuple(parts.boxes),
         tuple(parts.edges),
-        parts.docked(),
+        parts.dock.items,
         "magnitude" if found.shared is None else "share",
     )
     return parts.finish(scene), parts

@@ -98,6 +98,11 @@ def mark(sent: float | None, adjoint: float) -> Mark | None:
     return Mark("measured", sent, sent / adjoint if adjoint else math.inf)
 
 
+def handed_on(size: float | None) -> Mark | None:
+    """Return how an edge is drawn that hands on what arrives, of norm `size`: its gain is 1."""
+    return mark(size, size or 0.0)
+
+
 _REASONS = {
     "zero": "the gradient that arrives is exactly 0",
     "structural": "the gradient stops here: a factor is 0",

@@ -14,7 +14,7 @@ from minigrad.node import Array
 from .assemble import Assembly
 from .equations import TIGHT, Equations
 from .formula import FUNCTIONS
-from .measure import mark, norm
+from .measure import handed_on, mark, norm
 from .scene import Box, Equation, OpenScene, Scene
 from .timeline import LaneNodes
 from .words import Rich, Run, number, one_line, plural
@@ -39,14 +39,14 @@ class Opened(Assembly):
         (self.open,) = shown
         times = self.timeline.times
         before, after = [t for t in times if t < self.open], [t for t in times if t > self.open]
-        self._states("initial", times[0] - 1)
+        self.add_states("initial", times[0] - 1)
         self._closed(before)
-        self._step(self.open)
+        self.add_step(self.open)
         self._closed(after)
-        self._states("initial", times[-1] + 1, reverse=True)
+        self.add_states("initial", times[-1] + 1, reverse=True)
         self._from_the_right(after)
         if self.timeline.end is not None:
-            self._step(self.timeline.end, "end")
+            self.add_step(self.timeline.end, "end")
         self.steps = (len(before), len(times), len(after))
 
     def finish(self, scene: Scene) -> OpenScene:
@@ -77,7 +77,7 @@ class Opened(Assembly):
         first, last = steps[0], steps[-1]
         ends = [first + 1] if last == first else [first + 1, last + 1]
         between = ", " if last == first + 1 else " … "
-        column = self._column("closed", (Run("t = " + between.join(map(str, ends))),), len(steps))
+        column = self.add_column("closed", (Run("t = " + between.join(map(str, ends))),), len(steps))
         box = f"closed@{first}"
         kinds = sorted({cell[0][0] for cell in self.kinds.cells if cell[0]})
         title = one_line(f"{plural(len(steps), 'step')} of {', '.join(kinds) or 'the net'}, closed", 120)
@@ -105,19 +105,18 @@ class Opened(Assembly):
         node, target = lane.nodes.get(at), lane.nodes.get(leaving)
         if node is None or node not in self.pills:
             return
-        uses = self._crossing(node, at)
-        sent = self._sent(uses)
-        after = None if target is None else self._sent(self._crossing(target, leaving))
-        self._edge(self.pills[node], box, mark(sent, after if after else sent or 0.0), node, uses)
+        uses = self.crossing(node, at)
+        sent = self.sent(uses)
+        after = None if target is None else self.sent(self.crossing(target, leaving))
+        self.add_edge(self.pills[node], box, mark(sent, after if after else sent or 0.0), node, uses)
 
     def _leave(self, lane: LaneNodes, box: str, column: int, t: int) -> None:
         node = lane.nodes.get(t)
         if node is None:
             return
-        self._pill(column, lane, node, t)
-        uses = self._crossing(node, t)
-        sent = self._sent(uses)
-        self._edge(box, self.pills[node], mark(sent, sent or 0.0), node, uses)
+        self.add_state(column, lane, node, t)
+        uses = self.crossing(node, t)
+        self.add_edge(box, self.pills[node], handed_on(self.sent(uses)), node, uses)
 
     @property
     def losses(self) -> list[Node]:

@@ -18,7 +18,7 @@ from minigrad import Node
 
 from .assemble import Assembly
 from .labels import shape_text
-from .measure import mark, norm
+from .measure import handed_on, mark, norm
 from .scene import Box, Cell, Column, Edge, Mark, RolledScene, Scene, Tag
 from .timeline import LaneNodes
 from .words import Rich, Run, number, one_line, plain, plural, rich
@@ -60,7 +60,7 @@ class Rolled(Assembly):
         self.flat = Unrolled(self.columns, self.cells, self.boxes, self.edges, step)
         self.box = {box.id: box for box in self.boxes}
         self.old, self.old_uses, self.members, self.uses = self.members, self.uses, {}, {}
-        self.members |= {item: self.old[item] for item in self.dock}
+        self.members |= {item.id: self.old[item.id] for item in self.dock.items}
         self.count, self.fewer, self.within = len(shown), 0, frozenset(shown)
         self.name: dict[str, str] = {}
         self.loops: Counter[str] = Counter()
@@ -94,9 +94,9 @@ class Rolled(Assembly):
         }
         return RolledScene(**fields, table=tuple(self._table()))
 
-    def _title(self, node: Node, called: str) -> str:
+    def title_of(self, node: Node, called: str) -> str:
         """Return the tooltip of a box that stays as it is: those of single steps would be thrown away."""
-        return super()._title(node, called) if node not in self.timeline.step or self._at_end(node) else ""
+        return super().title_of(node, called) if node not in self.timeline.step or self._at_end(node) else ""
 
     def _at_end(self, node: Node) -> bool:
         return self.timeline.end is not None and self.timeline.step[node] == self.timeline.end
@@ -110,7 +110,7 @@ class Rolled(Assembly):
         yield (Run("t"),), *((Run("|∂L/∂"), *self._label(lane, "t"), Run("|")) for lane in lanes)
         ends = times if len(times) <= MOST_ROWS else [*times[: MOST_ROWS // 2], -1, *times[-(MOST_ROWS // 2) :]]
         for t in ends:
-            sizes = [self._adjoint([lane.nodes[t]]) if t in lane.nodes else None for lane in lanes]
+            sizes = [self.adjoint([lane.nodes[t]]) if t in lane.nodes else None for lane in lanes]
             row = ("" if size is None else number(size) for size in sizes) if t >= 0 else ("…" for _ in lanes)
             yield (Run(str(t + 1) if t >= 0 else "…"),), *((Run(text),) for text in row)
 
@@ -136,7 +136,7 @@ class Rolled(Assembly):
         self.column = {place: at for at, place in enumerate(places)}
         self.columns = []
         for place in places:
-            self._column(kinds.get(place, "initial"), (Run(heads[place]),) if place in heads else ())
+            self.add_column(kinds.get(place, "initial"), (Run(heads[place]),) if place in heads else ())
 
     def _fold_cells(self) -> None:
         found: dict[str, list[Cell]] = defaultdict(list)
@@ -227,7 +227,7 @@ class Rolled(Assembly):
             uses = [use for tag in same for use in self.old_uses[tag.id]]
             label = plain(same[0].label)
             title = f"{label}, {plural(len(uses), 'use')}"
-            sent = self._sent(uses)
+            sent = self.sent(uses)
             if sent is not None:
                 title += f"; their sum is {number(sent, 3)} of |dL/d{label}|"
             tags.append(dataclasses.replace(same[0], id=f"{identity} {place}", title=title))
@@ -256,7 +256,7 @@ class Rolled(Assembly):
 
     def _label(self, lane: LaneNodes, step: str) -> Rich:
         t = self.timeline.times[0]
-        return tuple(Run(step, "sub") if run == Run(str(t + 1), "sub") else run for run in self._state_label(lane, t))
+        return tuple(Run(step, "sub") if run == Run(str(t + 1), "sub") else run for run in self.state_label(lane, t))
 
     def _onward(self, lane: LaneNodes, node: Node, t: int) -> list[Use]:
         """Return the uses of the state `node` of step `t` in the step that comes next."""
@@ -297,8 +297,8 @@ class Rolled(Assembly):
             return marks[0]
         sent = norm([found.norm for found in marks])
         if self.box[edges[0].target].role in HANDED_ON:
-            return mark(sent, sent)
-        arrives = [self._adjoint(self._leaving(self.old[edge.target])) for edge in edges]
+            return handed_on(sent)
+        arrives = [self.adjoint(self.leaving(self.old[edge.target])) for edge in edges]
         return mark(sent, norm([size or 0.0 for size in arrives]))
 
     def _folded_edge(
@@ -334,9 +334,9 @@ class Rolled(Assembly):
         if not uses or here not in self.members:
             return
         self.loops[lane.key] = len(uses)
-        sizes = {t: size for t in uses if (size := self._sent(uses[t])) is not None}
+        sizes = {t: size for t in uses if (size := self.sent(uses[t])) is not None}
         sent = norm(list(sizes.values())) if sizes else None
-        shown = mark(sent, sent or 0.0)
+        shown = handed_on(sent)
         delay, before = f"{lane.key}.delay{STEP}", f"{lane.key}.state{AFTER if lane.reverse else BEFORE}"
         label = plain(self._label(lane, "t"))
         title = f"{label} is handed on to the next step, {plural(len(uses), 'time')}"
