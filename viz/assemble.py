@@ -15,7 +15,7 @@ from . import words
 from .buses import Bus, looks
 from .dock import Dock
 from .groups import Group, Grouping, Kinds, cells, ops, tangled
-from .labels import at_step, character, name_of, shape_text
+from .labels import above, at_step, character, name_of, shape_text
 from .measure import Sweep, handed_on, mark, norm, told
 from .scene import Box, Cell, Column, Edge, Lane, Mark, Scene
 from .shares import shared
@@ -106,6 +106,7 @@ class Assembly:
         return tuple(Lane(lane.key, name_of(lane.name), _kind(lane)) for lane in self.timeline.lanes)
 
     def add_column(self, kind: str, header: Rich, hidden: int = 0) -> int:
+        """Add a column and return its index."""
         index = len(self.columns)
         self.columns.append(Column(index, kind, header, hidden))  # type: ignore[arg-type]
         return index
@@ -119,10 +120,9 @@ class Assembly:
                 self.add_state(index, lane, node, t)
 
     def state_label(self, lane: LaneNodes, t: int) -> Rich:
+        """Return the name of the state of step `t`, with its layer and direction."""
         layer = self.timeline.cell(lane.last)[1]
-        above = str(layer) if self.layers and isinstance(layer, int) else ""
-        above = ("←" if lane.reverse else "") + above
-        return (*self.named_at(lane.name, t), *((words.Run(above, "sup"),) if above else ()))
+        return (*self.named_at(lane.name, t), *above(layer, lane.reverse, layers=self.layers))
 
     def named_at(self, name: str, place: int) -> Rich:
         """Return `name` with its step; the second time that time starts, primed."""
@@ -130,6 +130,7 @@ class Assembly:
         return at_step(name + "′" * min(phase, 3), t)
 
     def add_state(self, column: int, lane: LaneNodes, node: Node, t: int) -> None:
+        """Add the box of `node`, the state of `lane` at `t`."""
         identity = self.pills[node] = f"{lane.key}.state@{t}"
         self.members[identity] = [node]
         label = self.state_label(lane, t)
@@ -161,6 +162,7 @@ class Assembly:
         return [use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) != t]
 
     def add_step(self, t: int, kind: str = "step") -> None:
+        """Add the column of step `t`: its cells, boxes and states, and the edges that end in them."""
         header = rich(self.timeline.said(t)) if kind == "step" and self.timeline.timed else ()
         column = self.add_column(kind, header)
         groups = self.grouping(self.kinds, t)
@@ -240,7 +242,7 @@ class Assembly:
         """Bring a state of the step before that several boxes of its cell use to a junction they share."""
         self.forks: dict[tuple[Node, CellKey | None], str] = {}
         for lane in self.timeline.lanes:
-            at = t + 1 if lane.reverse else t - 1
+            at = lane.before(t)
             node = lane.nodes.get(at)
             cell = None if node is None else self.timeline.cell(lane.last)
             users = [] if node is None else [g for g in groups if g.cell == cell and self._uses(g, node)]
@@ -288,6 +290,7 @@ class Assembly:
         return any(arg is node for member in group.members for arg in self.timeline.args(member))
 
     def bus_of(self, node: Node) -> Bus | None:
+        """Return the bus that shows `node`, if one does."""
         return next((bus for bus in self.buses if node in bus.whole), None)
 
     def _maker(self, node: Node | None, owner: Mapping[Node, Group], t: int) -> str | None:
@@ -344,6 +347,7 @@ class Assembly:
         return found or list(members[-1:])
 
     def adjoint(self, nodes: Iterable[Node]) -> float | None:
+        """Return the norm of the adjoints of `nodes` together; None where no gradient arrives."""
         if self.sweep is None:
             return None
         found = [self.sweep.adjoints[node] for node in nodes if node in self.sweep.adjoints]
@@ -365,6 +369,7 @@ class Assembly:
     def add_edge(
         self, source: str, target: str, found: Mark | None, node: Node, uses: Sequence[Use], hidden: int = 0
     ) -> None:
+        """Add an edge that stands for `uses` of `node`; `found` is what comes back, which is replaced where shares are shown."""
         called = plain(self.named_at(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
         title = f"{called}, {shape_text(node.shape)}"
         found = found if self.flow is None else shared(found, uses, self.flow)

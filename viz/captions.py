@@ -23,7 +23,7 @@ from .scene import Level
 from .study import Study
 from .telling import Telling
 from .timeline import ENCODER, Timeline
-from .words import NO_BREAK, Rich, Run, number, one_line, plural, rich
+from .words import Rich, Run, number, one_line, plural, rich, tick, unbroken
 
 MOST_DERIVATIVES = 4
 """Most derivatives told in the sentence of a graph without time."""
@@ -74,8 +74,8 @@ def _loss_sum(found: Study) -> Rich:
         return ()
     first, last = (found.timeline.step.get(found.losses[place], place % count) + 1 for place in (0, -1))
     between = "+" if count == 2 else "+ … +"
-    said = f"L = L_{{{first}}} {between} L_{{{last}}}".replace(" ", NO_BREAK)
-    return rich(said)
+    said = f"L = L_{{{first}}} {between} L_{{{last}}}"
+    return rich(unbroken(said))
 
 
 def sentence(found: Study) -> Rich:
@@ -145,7 +145,7 @@ def proof(found: Study, parts: Assembly) -> Rich:
     """Return the proof line: of shares, that they sum to 1 on all of `parts`, or else that contributions make dL/dW."""
     if found.shared is not None:
         return shares.proof(found.shared, parts.boxes, parts.edges, parts.members, parts.uses)
-    return () if found.proof is None else (Run("✓ " if found.proof.holds else "✗ "), *found.proof.sentence)
+    return () if found.proof is None else (Run(f"{tick(found.proof.holds)} "), *found.proof.sentence)
 
 
 def measured(found: Study) -> Rich:

@@ -1,7 +1,7 @@
 """The console command `minigrad`.
 
 Each subcommand is a `Command`: how it is described, which arguments it takes, and what it does.
-Wrong use is a `Refusal`: one sentence on standard error and exit code 2. No traceback reaches the
+Wrong use is a `Misuse`: one sentence on standard error and exit code 2. No traceback reaches the
 user; what fails for another reason exits with 1.
 """
 
@@ -21,6 +21,7 @@ import minigrad
 import rnn
 from minigrad import Parameter
 from minigrad import check as checking
+from minigrad.errors import Misuse
 from rnn import commands as training
 
 from . import charts, engines, lessons
@@ -36,10 +37,6 @@ CELLS: dict[str, Callable[..., rnn.cells.Recurrent]] = {"rnn": rnn.RNN, "lstm": 
 LONGEST = 2000
 
 
-class Refusal(Exception):
-    """Wrong use, said in one sentence."""
-
-
 @dataclass(frozen=True)
 class Command:
     """A subcommand of `minigrad`."""
@@ -53,7 +50,7 @@ class _Parser(argparse.ArgumentParser):
     """An argument parser whose complaint is one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        raise Refusal(f"{message}; see {self.prog} --help")
+        raise Misuse(f"{message}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
-    except (Refusal, checking.Misuse, training.Misuse) as refusal:
+    except Misuse as refusal:
         _say(f"minigrad: {refusal}", sys.stderr)
         return 2
     except (MissingExtra, TimeoutError) as unmet:
@@ -217,14 +214,14 @@ def _net_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _text(given: str) -> str:
     if not given:
-        raise Refusal("the text is empty; give two characters or more, like --text hello")
+        raise Misuse("the text is empty; give two characters or more, like --text hello")
     if len(given) == 1:
-        raise Refusal(
+        raise Misuse(
             f"a text of one character ({one_line(given)!r}) has no next character to predict; "
             "give two or more, like --text hello"
         )
     if len(given) > LONGEST + 1:
-        raise Refusal(f"the text has {len(given):,} characters; a figure of at most {LONGEST + 1:,} can be drawn")
+        raise Misuse(f"the text has {len(given):,} characters; a figure of at most {LONGEST + 1:,} can be drawn")
     return given
 
 
@@ -233,9 +230,9 @@ def _whole(option: str, low: int, high: int) -> Callable[[str], int]:
         try:
             value = int(given)
         except ValueError:
-            raise Refusal(f"{option} expects a whole number, got {one_line(given)!r}") from None
+            raise Misuse(f"{option} expects a whole number, got {one_line(given)!r}") from None
         if not low <= value <= high:
-            raise Refusal(f"{option} expects a whole number from {low} to {high:,}, got {one_line(given)}")
+            raise Misuse(f"{option} expects a whole number from {low} to {high:,}, got {one_line(given)}")
         return value
 
     return read
@@ -248,7 +245,7 @@ def _draw(options: argparse.Namespace) -> int:
 
 def _inspect(options: argparse.Namespace) -> int:
     if options.open and options.output == "-":
-        raise Refusal("--open needs a file to show; leave out -o -")
+        raise Misuse("--open needs a file to show; leave out -o -")
     target = _target(options.output, f"{options.cell}.html", (".html",))
     code = _write_net(options, target, lambda figure: figure.html)
     if options.open and target is not None and not webbrowser.open(target.resolve().as_uri()):
@@ -266,7 +263,7 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
     chart = getattr(options, "chart", None)
     if chart is not None and (options.edges == "share" or options.engine == "dot"):
         option = "--edges share" if options.edges == "share" else "--engine dot"
-        raise Refusal(f"{option} is for the net: a {chart} has no edges; leave out one of the two")
+        raise Misuse(f"{option} is for the net: a {chart} has no edges; leave out one of the two")
     engines.check(options.engine)
     step = _step(options, len(text) - 1, chart)
     reading = rnn.read(text, _net(options), options.hidden, rng=options.seed)
@@ -275,7 +272,7 @@ def _write_net(options: argparse.Namespace, target: Path | None, written: Callab
         whole = len(text) if options.whole else None
         figure = figure_of(found, options.level, options.theme, whole, sites=False, step=step, engine=options.engine)
     elif found.proof is None or len(reading.losses) < 2:
-        raise Refusal(f"a {chart} shows a gradient through time; give two steps or more, like --steps 4")
+        raise Misuse(f"a {chart} shows a gradient through time; give two steps or more, like --steps 4")
     else:
         figure = CHARTS[chart](reading, found.proof.weight, options.theme)
     stream = sys.stdout
@@ -301,9 +298,9 @@ def _step(options: argparse.Namespace, count: int, chart: str | None) -> int | N
     if step is None:
         return None
     if options.level != "open" or chart is not None:
-        raise Refusal("--step says which step is open; it goes with --level open")
+        raise Misuse("--step says which step is open; it goes with --level open")
     if step > count:
-        raise Refusal(f"--step expects a step of the net, from 1 to {count}, got {step}")
+        raise Misuse(f"--step expects a step of the net, from 1 to {count}, got {step}")
     return step - 1
 
 
@@ -337,13 +334,13 @@ def _lesson(options: argparse.Namespace) -> int:
     name = options.name
     if name is None:
         if options.output is not None:
-            raise Refusal("-o needs the lesson to write, like minigrad lesson all -o lessons.html")
+            raise Misuse("-o needs the lesson to write, like minigrad lesson all -o lessons.html")
         for each in lessons.LESSONS:
             _say(f"{each:<16}{lessons.TITLES[each]}", sys.stdout)
         return 0
     if name != "all" and name not in lessons.LESSONS:
         known = ", ".join(lessons.LESSONS)
-        raise Refusal(f"there is no lesson {one_line(name)!r}; choose one of {known}, or all")
+        raise Misuse(f"there is no lesson {one_line(name)!r}; choose one of {known}, or all")
     target = _target(options.output, "lessons.html" if name == "all" else f"{name}.html", (".html",))
     made = {each: lessons.make(each) for each in (lessons.LESSONS if name == "all" else [name])}
     written = lessons.page(made, lessons.LESSONS).encode("utf-8")
@@ -367,7 +364,7 @@ def _net(options: argparse.Namespace) -> Callable[..., rnn.cells.Recurrent]:
     given = {"layers": options.layers, "bidirectional": options.bidirectional}
     if options.reset is not None:
         if options.cell != "gru":
-            raise Refusal(f"--reset is for gru: {options.cell} has no reset gate")
+            raise Misuse(f"--reset is for gru: {options.cell} has no reset gate")
         given["reset"] = options.reset
     return functools.partial(CELLS[options.cell], **given)
 
@@ -377,15 +374,15 @@ def _target(given: str | None, default: str, endings: Iterable[str]) -> Path | N
     if given == "-":
         return None
     if given == "":
-        raise Refusal("-o expects a file name, got an empty one")
+        raise Misuse("-o expects a file name, got an empty one")
     path = Path(given or default)
     if path.suffix.lower() not in endings:
         known = ", ".join(endings)
-        raise Refusal(f"cannot write {one_line(str(path))!r}: the name must end in one of {known}")
+        raise Misuse(f"cannot write {one_line(str(path))!r}: the name must end in one of {known}")
     if path.is_dir():
-        raise Refusal(f"cannot write {one_line(str(path))!r}: it is a folder")
+        raise Misuse(f"cannot write {one_line(str(path))!r}: it is a folder")
     if not path.parent.is_dir():
-        raise Refusal(f"cannot write {one_line(str(path))!r}: the folder {one_line(str(path.parent))!r} does not exist")
+        raise Misuse(f"cannot write {one_line(str(path))!r}: the folder {one_line(str(path.parent))!r} does not exist")
     return path
 
 
@@ -409,11 +406,11 @@ def _store(target: Path, write: Callable[[], object]) -> None:
     try:
         write()
     except UnsupportedFormat as error:
-        raise Refusal(str(error)) from None
+        raise Misuse(str(error)) from None
     except PermissionError:
-        raise Refusal(f"cannot write {one_line(str(target))!r}: permission denied") from None
+        raise Misuse(f"cannot write {one_line(str(target))!r}: permission denied") from None
     except OSError as error:
-        raise Refusal(f"cannot write {one_line(str(target))!r}: {error.strerror or error}") from None
+        raise Misuse(f"cannot write {one_line(str(target))!r}: {error.strerror or error}") from None
 
 
 def _say(line: str, stream: TextIO) -> None:

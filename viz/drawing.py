@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from minigrad import Edge, Node
+from minigrad.collector import uncollected
 from minigrad.paths import Flow
 
 from . import captions, engines
 from .assemble import Assembly, Names
-from .collector import uncollected
 from .figure import Figure
 from .opened import Opened
 from .rolled import Rolled

@@ -87,6 +87,11 @@ def norm(*arrays: Any) -> float:
     return largest * float(np.sqrt(np.sum((flat / largest) ** 2)))
 
 
+def rounding(dtype: np.dtype[Any], size: float) -> float:
+    """Return how far a sum may be off by rounding, 512 units in the last place of `size`, its terms' norms summed."""
+    return 512 * float(np.finfo(dtype).eps) * size
+
+
 def mark(sent: float | None, adjoint: float) -> Mark | None:
     """Return how an edge is drawn that turns the norm `adjoint` of its user into the norm `sent`."""
     if sent is None:

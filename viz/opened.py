@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -12,12 +11,12 @@ from minigrad.derivative import pull_edge
 from minigrad.node import Array
 
 from .assemble import Assembly
-from .equations import TIGHT, Equations
+from .equations import Equations
 from .formula import FUNCTIONS
 from .measure import handed_on, mark, norm
 from .scene import Box, Equation, OpenScene, Scene
 from .timeline import LaneNodes
-from .words import Rich, Run, number, one_line, plural
+from .words import NO_BREAK, Rich, Run, number, one_line, plural, unbroken
 
 FEW = 4
 """Numbers that are written one by one; of more, the mean and the range are told."""
@@ -58,17 +57,16 @@ class Opened(Assembly):
         )
         said = f"Step {self.open + 1} of {count}, every operation a box; beside it its equations"
         said += " with the numbers of this run." if self.run is not None else "."
-        fields = {field.name: getattr(scene, field.name) for field in dataclasses.fields(scene)}
         self.maths = Equations(self.kinds, self.open, self.losses, self.layers)
-        fields |= {
-            "level": "open",
-            "title": (*scene.title, Run(f", step {self.open + 1} open")),
-            "subtitle": (Run(said),),
-            "hidden": (Run(hidden),) if hidden else (),
-            "equations": tuple(map(self._equation, self.maths.heads)),
-            "key": tuple(self._key()),
-        }
-        return OpenScene(**fields)
+        return OpenScene.of(
+            scene,
+            level="open",
+            title=(*scene.title, Run(f", step {self.open + 1} open")),
+            subtitle=(Run(said),),
+            hidden=(Run(hidden),) if hidden else (),
+            equations=tuple(map(self._equation, self.maths.heads)),
+            key=tuple(self._key()),
+        )
 
     def _closed(self, steps: Sequence[int]) -> None:
         """Add the column of the steps that are drawn as one box, with the states that leave it."""
@@ -150,8 +148,8 @@ class Opened(Assembly):
             sizes: list[Run] = []
             for place, part in enumerate(terms):
                 size = number(norm(self.maths.value(part, self.run)))
-                term = [Run(run.text.replace(" ", TIGHT), run.shift) for run in self.maths.text(head, part)]
-                sizes += [Run(", |" if place else "|"), *term, Run(f"|{TIGHT}{size}")]
+                term = [Run(unbroken(run.text), run.shift) for run in self.maths.text(head, part)]
+                sizes += [Run(", |" if place else "|"), *term, Run(f"|{NO_BREAK}{size}")]
             yield tuple(sizes)
         for node in self.maths.functions(head):
             yield self._slope(node)

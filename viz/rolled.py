@@ -85,14 +85,15 @@ class Rolled(Assembly):
             hidden += "colour that over the same of what arrived; tooltips tell the smallest and the largest. "
         if self.fewer:
             hidden += f"{self.fewer} of the boxes stand for fewer steps than {self.count}. "
-        fields = {field.name: getattr(scene, field.name) for field in dataclasses.fields(scene)} | {
-            "level": "rolled",
-            "title": (*scene.title, Run(", rolled")) if several else scene.title,
-            "subtitle": (Run(said),),
-            "hidden": (Run(hidden), *self._said_of_given()),
-            "norm": rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else (),
-        }
-        return RolledScene(**fields, table=tuple(self._table()))
+        return RolledScene.of(
+            scene,
+            level="rolled",
+            title=(*scene.title, Run(", rolled")) if several else scene.title,
+            subtitle=(Run(said),),
+            hidden=(Run(hidden), *self._said_of_given()),
+            norm=rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else (),
+            table=tuple(self._table()),
+        )
 
     def title_of(self, node: Node, called: str) -> str:
         """Return the tooltip of a box that stays as it is: those of single steps would be thrown away."""
@@ -122,7 +123,7 @@ class Rolled(Assembly):
             given = [lane for lane in self.timeline.lanes if lane.reverse == reverse and lane.key in self.loops]
             for place, lane in enumerate(given):
                 said.append(Run(", " if place else f"At t = {t + 1} the given "))
-                said += self._label(lane, str(_before(lane, t) + 1))
+                said += self._label(lane, str(lane.before(t) + 1))
             if given:
                 said.append(Run(f" {'comes' if len(given) == 1 else 'come'} in place of the loop. "))
         return tuple(said)
@@ -239,8 +240,8 @@ class Rolled(Assembly):
         pills = {box.lane: box for box in self.flat.boxes if box.role == "state"}
         for lane in self.timeline.lanes:
             pill = pills.get(lane.key)
-            nodes = {t: lane.nodes[at] for t in self.flat.step.values() if (at := _before(lane, t)) in lane.nodes}
-            nodes = {t: n for t, n in nodes.items() if self._onward(lane, n, _before(lane, t))}
+            nodes = {t: lane.nodes[at] for t in self.flat.step.values() if (at := lane.before(t)) in lane.nodes}
+            nodes = {t: n for t, n in nodes.items() if self._onward(lane, n, lane.before(t))}
             if pill is None or not nodes:
                 continue
             if lane.reverse:
@@ -256,11 +257,11 @@ class Rolled(Assembly):
 
     def _label(self, lane: LaneNodes, step: str) -> Rich:
         t = self.timeline.times[0]
-        return tuple(Run(step, "sub") if run == Run(str(t + 1), "sub") else run for run in self.state_label(lane, t))
+        return _general(self.state_label(lane, t), t, step)
 
     def _onward(self, lane: LaneNodes, node: Node, t: int) -> list[Use]:
         """Return the uses of the state `node` of step `t` in the step that comes next."""
-        after = t - 1 if lane.reverse else t + 1
+        after = lane.after(t)
         within = after in self.within
         return [use for use in self.timeline.users[node] if within and self.timeline.step.get(use.user) == after]
 
@@ -348,19 +349,15 @@ class Rolled(Assembly):
             self._add(start, end, shown, found, f"{label}, {plural(len(uses), 'loop')}", sizes)
 
 
-def _before(lane: LaneNodes, t: int) -> int:
-    return t + 1 if lane.reverse else t - 1
-
-
 def _called(box: Box, label: Rich, nodes: Mapping[int, Node]) -> str:
     """Return what `box` is called at any step."""
     named = next(iter(nodes.values())).name
     return f"{one_line(named, 8)}_t" if named and box.role not in ("state", "input") else plain(label)
 
 
-def _general(label: Rich, t: int) -> Rich:
-    """Return `label`, made for step `t`, for any step."""
-    return tuple(Run("t", "sub") if run == Run(str(t + 1), "sub") else run for run in label)
+def _general(label: Rich, t: int, step: str = "t") -> Rich:
+    """Return `label`, made for step `t`, for any `step`."""
+    return tuple(Run(step, "sub") if run == Run(str(t + 1), "sub") else run for run in label)
 
 
 def _span(times: Sequence[int]) -> str:

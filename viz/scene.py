@@ -7,9 +7,10 @@ back along it. Layout adds coordinates, renderers add ink; neither adds facts.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from .facts import Facts
 from .words import Rich
@@ -249,6 +250,12 @@ class Scene(Facts):
     edges: tuple[Edge, ...] = ()
     dock: tuple[DockItem, ...] = ()
     shows: Measure = "magnitude"
+
+    @classmethod
+    def of(cls, scene: Scene, **fields: Any) -> Self:
+        """Return `scene` as one of this class, with `fields` of its own or in place of those of `scene`."""
+        kept = {field.name: getattr(scene, field.name) for field in dataclasses.fields(scene)}
+        return cls(**(kept | fields))
 
     @property
     def scale(self) -> Scale:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import minigrad as mg
 from minigrad import Node
 from minigrad import Run as Evaluated
+from minigrad.collector import uncollected
 from minigrad.paths import Flow
 from rnn import Reading, Unrolled
 
 from . import shares
-from .collector import uncollected
 from .groups import Kinds
 from .labels import character
 from .measure import Sweep, backward, evaluate

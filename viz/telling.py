@@ -15,12 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import words
-from .labels import name_of
+from .labels import state_name
 from .measure import Sweep, norm
 from .scene import FLOOR
 from .timeline import LaneNodes, Timeline, cell_of
-from .words import Rich, number
+from .words import Rich, Run, number, one_line, unbroken
 
 WHOLE = {"cell": 8, "op": 5}
 """How many steps fit on a slide with text one can read; longer sequences show head, tail and the most telling steps."""
@@ -57,8 +56,8 @@ class Telling:
             done = "becomes exactly 0"
         else:
             done = f"{'shrinks' if self.change < 0 else 'grows'} by {number(abs(self.change))} decades"
-        place = f"t = {self.t + 1}".replace(" ", words.NO_BREAK)
-        return (words.Run(f"{place} (|∂L/∂"), *self.name, words.Run(f"| {done})"))
+        place = unbroken(f"t = {self.t + 1}")
+        return (Run(f"{place} (|∂L/∂"), *self.name, Run(f"| {done})"))
 
 
 def telling(timeline: Timeline, sweep: Sweep | None) -> list[Telling]:
@@ -77,9 +76,9 @@ def telling(timeline: Timeline, sweep: Sweep | None) -> list[Telling]:
     least = FLOOR * max((size for lane in sizes for size in lane.values() if math.isfinite(size)), default=0.0)
     found: dict[int, Telling] = {}
     for lane, known in zip(timeline.lanes, sizes, strict=True):
-        ahead, name = 1 if lane.reverse else -1, _name(lane, layers)
+        name = _name(lane, layers)
         for t in timeline.times:
-            after, before = known.get(t, 0.0), known.get(t + ahead)
+            after, before = known.get(t, 0.0), known.get(lane.before(t))
             if before is None or not least < after < math.inf:
                 continue
             each = Telling(t, name, _decades(before, after))
@@ -123,5 +122,4 @@ def _decades(before: float, after: float) -> float:
 def _name(lane: LaneNodes, layers: bool) -> Rich:
     """Return what the lane's state is called, with its layer and direction where there are several."""
     layer = cell_of(lane.last)[1]
-    above = ("←" if lane.reverse else "") + (str(layer) if layers and isinstance(layer, int) else "")
-    return (*name_of(words.one_line(lane.name, 8)), *((words.Run(above, "sup"),) if above else ()))
+    return state_name(one_line(lane.name, 8), layer, lane.reverse, layers=layers)

@@ -49,6 +49,14 @@ class LaneNodes:
         """The state after all steps."""
         return self.nodes[min(self.nodes) if self.reverse else max(self.nodes)]
 
+    def before(self, t: int) -> int:
+        """Return the step whose state step `t` takes up."""
+        return t + 1 if self.reverse else t - 1
+
+    def after(self, t: int) -> int:
+        """Return the step that takes up the state of step `t`."""
+        return t - 1 if self.reverse else t + 1
+
 
 class Timeline:
     """The nodes of a graph by step.
@@ -288,7 +296,7 @@ class Timeline:
         """Add the state after the last step, which no step consumes."""
         ahead = range(max(lane.nodes) + 1, self.times[-1] + 1 if self.times else 0)
         for t in reversed(range(min(lane.nodes))) if lane.reverse else ahead:
-            before = lane.nodes.get(t + 1 if lane.reverse else t - 1)
+            before = lane.nodes.get(lane.before(t))
             if before is None:
                 break
             found = [n for n in self.steps.get(t, ()) if self.key[n] == self.key.get(before)]

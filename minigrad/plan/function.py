@@ -16,15 +16,14 @@ The way from nodes to calls, a module each:
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..collector import uncollected
 from ..node import Array, Node
 from ..run import fit, leaf_value, needed, run
 from . import checkpoint
@@ -117,21 +116,8 @@ class _Workspace(NamedTuple):
 
 
 def _compiled(graph: Graph, passes: Collection[str]) -> _Plan:
-    with _no_collections():
+    with uncollected():
         return _Plan(rewritten(graph, passes), passes)
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """Planning makes many small objects that all stay: looking for garbage among them takes as long as the planning."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 class Function:
@@ -161,7 +147,7 @@ class Function:
         self.passes = tuple(name for name in PASSES if name in passes and name in possible)
         self._outputs = outputs
         self._targets = _flatten(outputs)
-        with _no_collections():
+        with uncollected():
             computed = self._targets
             if checkpoints is not None:
                 computed = checkpoint.recomputed(self._targets, {*checkpoints, *self.inputs})

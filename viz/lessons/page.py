@@ -13,7 +13,7 @@ from importlib import resources
 
 from ..svg import text
 from ..theme import page_rules
-from ..words import Rich, Run, plural, rich
+from ..words import Rich, Run, plural, rich, tick
 from . import formula
 from .lesson import Block, Claim, Formula, Lesson, Numbers, Shown
 
@@ -101,8 +101,8 @@ def _block(block: Block) -> str:
         read = "".join(run.text for run in rich(formula.linear(wide)))
         return f'<p class="formula" role="math" aria-label="{text(read)}">{formula.html(wide, _words)}</p>'
     if isinstance(block, Claim):
-        sign, name = ("✓", "holds") if block.holds else ("✗", "fails")
-        return f'<p class="claim {name}"><span>{sign}</span> {_words(block.text)}</p>'
+        name = "holds" if block.holds else "fails"
+        return f'<p class="claim {name}"><span>{tick(block.holds)}</span> {_words(block.text)}</p>'
     if isinstance(block, Numbers):
         return _table(block)
     caption = f"<figcaption>{_words(block.caption)}</figcaption>"
