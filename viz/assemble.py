@@ -369,7 +369,7 @@ class Assembly:
     def add_edge(
         self, source: str, target: str, found: Mark | None, node: Node, uses: Sequence[Use], hidden: int = 0
     ) -> None:
-        """Add an edge that stands for `uses` of `node`; `found` is what comes back, which is replaced where shares are shown."""
+        """Add an edge that stands for `uses` of `node`; `found` is what comes back, where no shares are shown."""
         called = plain(self.named_at(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
         title = f"{called}, {shape_text(node.shape)}"
         found = found if self.flow is None else shared(found, uses, self.flow)
