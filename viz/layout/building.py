@@ -1,6 +1,6 @@
 """The storeys of a figure of cells: how high each layer and direction stands, where lanes run, and the room between.
 
-All columns share them, so lanes are straight and steps congruent.
+All columns are equally wide and storeys equally high, so lanes are straight and steps congruent.
 """
 
 from __future__ import annotations

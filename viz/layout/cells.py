@@ -1,7 +1,7 @@
 """Layout of recurrent cells in columns: one storey a layer and direction, inputs below, outputs and losses above.
 
-Every cell is laid out on its own (plan.py, gated.py). A net read from right to left is the mirror image of one read
-from left to right. All columns are equally wide and storeys equally high, so lanes are straight and steps congruent.
+Every cell is laid out on its own (plan.py, gated.py), and stands on a storey of the figure's one building. A net read
+from right to left is the mirror image of one read from left to right.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .building import BETWEEN, CHANNEL, MERGE, STOREY, Building, Room
 from .routes import Point
 from .sizes import NOTE, TEXT, chip_row
 from .spot import Spot
-from .stamp import Body, Local, Route, Stamp, Word, locals_of, press
+from .stamp import Body, Local, Route, Stamp, Word, locals_of, pressed
 
 __all__ = ["NotACell", "arrange"]
 
@@ -28,19 +28,13 @@ def arrange(scene: Scene, room: Room | None = None) -> Body:
     """Return the columns of a cell-level `scene` with their coordinates; raises NotACell for other shapes."""
     columns = locals_of(scene)
     building = Building(scene, columns, room or Room())
-    body, stamps = Body(height=building.height), {}
-    for local in columns:
-        signature = local.signature()
-        if signature not in stamps:
-            if local.column.kind == "step":
-                stamps[signature] = Step(building, local).stamp()
-            else:
-                other = _end_column if local.column.kind == "end" else _edge_column
-                stamps[signature] = other(local, building)
-        stamp = stamps[signature]
-        body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
-        press(body, local, stamp)
-    return body
+    return pressed(columns, building.height, lambda local: _stamp(local, building))
+
+
+def _stamp(local: Local, building: Building) -> Stamp:
+    if local.column.kind == "step":
+        return Step(building, local).stamp()
+    return _end_column(local, building) if local.column.kind == "end" else _edge_column(local, building)
 
 
 class Step:

@@ -19,7 +19,7 @@ from .layered import BEND
 from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
 from .sizes import BESIDE, OP, TEXT, chip_row, op_row
 from .spot import Spot
-from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, press
+from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, pressed
 
 PORT = 15.0
 LEFT = 32.0
@@ -35,14 +35,7 @@ def arrange(scene: Scene, *, turned: bool = False) -> Body:
     if turned:
         columns = [replace(local, sizes={key: (h, w) for key, (w, h) in local.sizes.items()}) for local in columns]
     grid = Grid(scene, columns)
-    body, stamps = Body(height=grid.height), {}
-    for local in columns:
-        signature = local.signature()
-        if signature not in stamps:
-            stamps[signature] = _stamp(local, grid)
-        stamp = stamps[signature]
-        body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
-        press(body, local, stamp)
+    body = pressed(columns, grid.height, lambda local: _stamp(local, grid))
     return _turned(body) if turned else body
 
 
