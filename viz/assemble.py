@@ -1,4 +1,8 @@
-"""From a graph and its numbers to a scene: columns, boxes, edges with their gradients, dock."""
+"""From a graph and its numbers to a scene: columns, boxes, edges with their gradients.
+
+Sequences (buses.py) and parameters (dock.py) add their own. The rolled and the open view assemble the same parts in
+another order.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""`draw`: a graph, unrolled in time, with the gradient that flows back along every edge."""
+"""`draw`: a graph, with the gradient that flows back along every edge.
+
+A subject is studied once (study.py), its boxes and edges are gathered at one level of detail (assemble.py, rolled.py,
+opened.py), words are put round them (captions.py), and the scene that comes of it becomes a figure.
+"""
 
 from __future__ import annotations
 

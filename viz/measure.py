@@ -1,6 +1,7 @@
 """The numbers on a figure: values, adjoints, and what every edge sends back before summing.
 
-One sweep on arrays with the engine's own rules; a figure shows nothing that is not computed here.
+One sweep on arrays with the engine's own rules; a figure shows no norm that is not computed here. Shares are those of
+a flow (shares.py).
 """
 
 from __future__ import annotations

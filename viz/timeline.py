@@ -1,7 +1,7 @@
 """A graph sorted into time steps: which node belongs to which step, and what runs from step to step.
 
-Steps are read from the scope label `t`. Lanes are read from the edges that cross from one step to
-the next; two steps match node by node where they were made in the same order.
+Steps are read from the scope label `t`; where time starts again, phases stand one behind the other. Lanes are read from
+the edges that cross from one step to the next; two steps match node by node where they were made in the same order.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`inspect`: a graph one can walk through, in one HTML file.
 
-The page holds the drawings at both levels, and everything that is known of every node and edge they show.
+The page holds the drawing and one at another level of detail, where the graph has one, and everything that is known of
+every node and edge they show.
 """
 
 from __future__ import annotations
