@@ -168,7 +168,7 @@ def test_the_file_has_the_permissions_of_any_new_file(tmp_path):
 
 
 def test_an_unforeseen_failure_is_a_sentence_and_one(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "study", lambda _, **__: 1 / 0)
+    monkeypatch.setattr("viz.options.study", lambda _, **__: 1 / 0)
     assert main(["draw", "rnn"]) == 1
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err
