@@ -13,6 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import networkx as nx
+
 from minigrad import Edge as Use
 from minigrad import Node
 
@@ -284,10 +286,22 @@ class Rolled(Assembly):
             place = (start, self.name[target.id], target.column)
             found[(*place[:2], seen[place])].append(edge)
             seen[place] += 1
+        self._leave_out_rounds(found)
         self.edges = []
         for (start, end, _), edges in found.items():
             uses = [use for edge in edges for use in self.old_uses[edge.id]]
             self._folded_edge(start, end, self._folded_mark(edges), edges, uses)
+
+    def _leave_out_rounds(self, found: dict[tuple[str, str, int], list[Edge]]) -> None:
+        """Leave out what fills a held value where that is read on the way to what fills it.
+
+        A decoder that reads all states of its encoder, folded onto the same cell, would read what it is about to make.
+        """
+        graph = nx.DiGraph((start, end) for start, end, _ in found)
+        held = {self.name[box.id] for box in self.flat.boxes if box.role == "bus" and box.id in self.name}
+        for start, end, place in list(found):
+            if end in held and nx.has_path(graph, end, start):
+                self.undrawn += len(found.pop((start, end, place)))
 
     def _folded_mark(self, edges: Sequence[Edge]) -> Mark | None:
         """Return the root of the sum of squares of what the edges send, over that of what arrives at their users."""

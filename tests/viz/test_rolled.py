@@ -24,6 +24,8 @@ from viz.figure import WRITERS
 from viz.scene import Scene
 from viz.words import plain
 
+from .subjects import IN_TIME
+
 NETS = recurrent_nets(lengths=False)
 
 
@@ -239,6 +241,17 @@ def test_what_was_made_at_one_step_and_is_used_at_all_is_drawn_once():
     assert [plain(box.label) for box in scene.boxes].count("held") == 1
     assert "Not drawn" not in plain(scene.note)
     assert "delay ×3" in {plain(box.label) for box in scene.boxes}
+
+
+@pytest.mark.parametrize("name", IN_TIME)
+def test_nets_after_nets_are_rolled_and_no_box_feeds_itself_within_a_step(name):
+    figure = viz.draw(IN_TIME[name](), level="rolled")
+    scene = figure.scene
+    step = {box.id for box in scene.boxes if box.id.endswith("@t") and box.role != "delay"}
+    inner = nx.DiGraph((edge.source, edge.target) for edge in scene.edges if {edge.source, edge.target} <= step)
+    assert nx.is_directed_acyclic_graph(inner)
+    lost = {box.key for box in scene.boxes} - {box.key for box, _ in figure.picture.body.boxes}
+    assert all("/reverse/" in key for key in lost)  # rows of boxes have no room for what runs from right to left
 
 
 def test_a_graph_without_steps_cannot_be_rolled():
