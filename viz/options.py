@@ -122,9 +122,7 @@ def drawn(options: argparse.Namespace) -> tuple[str, Study, Figure]:
         count = 4 if options.steps is None else options.steps
         text = ("hello" * (count // 5 + 1))[: count + 1]
     chart = getattr(options, "chart", None)
-    if chart is not None and (options.edges == "share" or options.engine == "dot"):
-        option = "--edges share" if options.edges == "share" else "--engine dot"
-        raise Misuse(f"{option} is for the net: a {chart} has no edges; leave out one of the two")
+    _check_together(options, chart)
     engines.check(options.engine)
     step = _step(options, len(text) - 1, chart)
     reading = rnn.read(text, _net(options), options.hidden, rng=options.seed)
@@ -137,6 +135,21 @@ def drawn(options: argparse.Namespace) -> tuple[str, Study, Figure]:
     else:
         figure = CHARTS[chart](reading, found.proof.weight, options.theme)
     return text, found, figure
+
+
+def _check_together(options: argparse.Namespace, chart: str | None) -> None:
+    """Refuse options that have nothing to say beside others."""
+    given = {
+        "--edges share": options.edges == "share",
+        "--engine dot": options.engine == "dot",
+        f"--level {options.level}": options.level != "cell",
+        "--whole": options.whole,
+    }
+    for option in (option for option, there in given.items() if there and chart is not None):
+        raise Misuse(f"{option} is for the net: a {chart} has no edges and no boxes; leave out one of the two")
+    if options.whole and options.level in ("rolled", "open"):
+        shown = "one drawing of all steps" if options.level == "rolled" else "one step"
+        raise Misuse(f"--whole goes with --level cell or op: --level {options.level} shows {shown}; leave out --whole")
 
 
 def _step(options: argparse.Namespace, count: int, chart: str | None) -> int | None:

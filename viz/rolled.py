@@ -4,11 +4,15 @@ An edge of this drawing stands for one edge of every step. It may not show the n
 belongs to different nodes (h_1, h_2 ...), and adding it up would cancel where no gradient cancels. It shows the norm of
 all of it side by side, which is the root of the sum over the steps of the squared norms; its gain is that, over the
 same of what arrives at the users. Tooltips tell the smallest and the largest step.
+
+Shares of one gradient do add up: where the arrows show them, an edge has the sum over the steps, in which a path counts
+each time that it passes.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +23,13 @@ from minigrad import Edge as Use
 from minigrad import Node
 
 from .assemble import Assembly
+from .folded import any_name, carried, extremes, general, span
 from .labels import shape_text
 from .measure import handed_on, mark, norm
 from .scene import Box, Cell, Column, Edge, Mark, RolledScene, Scene, Tag
+from .shares import label_of, noted, shared, summed
 from .timeline import LaneNodes
-from .words import Rich, Run, number, one_line, plain, plural, rich
+from .words import Rich, Run, number, one_line, percent, plain, plural, rich
 
 STEP, BEFORE, AFTER, END = "@t", "@t-1", "@t+1", "@end"
 """Endings of ids: of what happens at a step, of the states that come from the step before or, read backward, after, and
@@ -79,10 +85,17 @@ class Rolled(Assembly):
         several = self.count > 1
         said = f"One drawing for {plural(self.count, 'step')}"
         said += "; each state comes back to its cell one step later." if self.loops else "."
-        if scene.reference:
-            said += " Gradient arrows run backward."
+        subtitle: Rich = (Run(said + " Gradient arrows run backward." * bool(scene.reference)),)
+        if self.flow is not None:
+            width = (Run(f"{said} Gradient arrows run backward: width is the share of ∂L/∂"), *label_of(self.flow))
+            subtitle = (*width, Run(" that passes, colour its sign. Widths add up at every box."))
         hidden = f"Hidden: {plural(self.count - 1, 'step')}, folded onto the one drawn. " if several else ""
-        if scene.reference and several:
+        if self.flow is not None and several:
+            hidden += (
+                f"Every edge stands for {self.count} uses: its share is the sum of theirs, in which a path counts each "
+            )
+            hidden += "time it passes; tooltips tell the smallest and the largest. "
+        elif scene.reference and several:
             hidden += f"Every edge stands for {self.count} uses: width is the root of the sum of their squared norms, "
             hidden += "colour that over the same of what arrived; tooltips tell the smallest and the largest. "
         if self.fewer:
@@ -91,11 +104,17 @@ class Rolled(Assembly):
             scene,
             level="rolled",
             title=(*scene.title, Run(", rolled")) if several else scene.title,
-            subtitle=(Run(said),),
+            subtitle=subtitle,
             hidden=(Run(hidden), *self._said_of_given()),
-            norm=rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else (),
+            norm=self._measured(scene),
             table=tuple(self._table()),
         )
+
+    def _measured(self, scene: Scene) -> Rich:
+        """Return what the width of an arrow is."""
+        if self.flow is not None:
+            return (Run("share of ∂L/∂"), *label_of(self.flow), Run(", all steps:"))
+        return rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else ()
 
     def title_of(self, node: Node, called: str) -> str:
         """Return the tooltip of a box that stays as it is: those of single steps would be thrown away."""
@@ -105,17 +124,26 @@ class Rolled(Assembly):
         return self.timeline.end is not None and self.timeline.step[node] == self.timeline.end
 
     def _table(self) -> Iterable[tuple[Rich, ...]]:
-        """Yield the gradients that arrive at the states step by step: the first and the last of a long sequence."""
+        """Yield what arrives at the states step by step, gradients or shares: the first and the last of a long
+        sequence."""
         lanes = [lane for lane in self.timeline.lanes if lane.key in self.loops]
         times = self.timeline.times
-        if self.sweep is None or not 0 < len(lanes) <= MOST_LANES:
+        if (self.sweep is None and self.flow is None) or not 0 < len(lanes) <= MOST_LANES:
             return
-        yield (Run("t"),), *((Run("|∂L/∂"), *self._label(lane, "t"), Run("|")) for lane in lanes)
+        before, after = ("|∂L/∂", "|") if self.flow is None else ("share at ", "")
+        yield (Run("t"),), *((Run(before), *self._label(lane, "t"), Run(after)) for lane in lanes)
         ends = times if len(times) <= MOST_ROWS else [*times[: MOST_ROWS // 2], -1, *times[-(MOST_ROWS // 2) :]]
         for t in ends:
-            sizes = [self.adjoint([lane.nodes[t]]) if t in lane.nodes else None for lane in lanes]
-            row = ("" if size is None else number(size) for size in sizes) if t >= 0 else ("…" for _ in lanes)
+            row = ((self._arrives(lane.nodes[t]) if t in lane.nodes else "") if t >= 0 else "…" for lane in lanes)
             yield (Run(str(t + 1) if t >= 0 else "…"),), *((Run(text),) for text in row)
+
+    def _arrives(self, node: Node) -> str:
+        """Return what arrives at a state from all that uses it: the norm of the gradient, or its share."""
+        if self.flow is None:
+            size = self.adjoint([node])
+            return "" if size is None else number(size)
+        shares = self.flow.edge_shares
+        return percent(math.fsum(shares[use] for use in self.timeline.users[node] if use in shares))
 
     def _said_of_given(self) -> Rich:
         """Return which states are given, and at which step."""
@@ -134,7 +162,7 @@ class Rolled(Assembly):
         lanes = self.timeline.lanes
         places = [BEFORE] * any(not lane.reverse for lane in lanes) + [STEP] + [AFTER] * any(la.reverse for la in lanes)
         places += [END] * any(column.kind == "end" for column in self.flat.columns)
-        heads = {STEP: _span(list(self.flat.step.values())), END: f"after t = {self.timeline.times[-1] + 1}"}
+        heads = {STEP: span(list(self.flat.step.values())), END: f"after t = {self.timeline.times[-1] + 1}"}
         kinds = {STEP: "step", END: "end"}
         self.column = {place: at for at, place in enumerate(places)}
         self.columns = []
@@ -148,7 +176,7 @@ class Rolled(Assembly):
         self.cells = []
         for key, cells in found.items():
             title = cells[0].title.rsplit(", t = ", 1)[0]
-            times = _span([self.flat.step.get(cell.column, -1) for cell in cells])
+            times = span([self.flat.step.get(cell.column, -1) for cell in cells])
             self.cells.append(Cell(f"{key}{STEP}", self.column[STEP], key, f"{title}, {times}"))
 
     def _fold_boxes(self) -> None:
@@ -181,8 +209,8 @@ class Rolled(Assembly):
         if t is not None and first.role == "input":
             label = (Run("x"), Run("t", "sub"))
         elif t is not None and first.role in ("state", "output", "loss"):
-            label = _general(label, t)
-            note = self._sum_of_losses(boxes) if first.role == "loss" else _general(note, t)
+            label = general(label, t)
+            note = self._sum_of_losses(boxes) if first.role == "loss" else general(note, t)
         elif first.role == "bus":
             first = dataclasses.replace(first, role="function", lane="")
             label = rich("all steps" if ending == END else "held")
@@ -193,7 +221,7 @@ class Rolled(Assembly):
             column=self.column[ending],
             label=label,
             note=note,
-            title=first.title if t is None else self._folded_title(_called(first, label, nodes), nodes),
+            title=first.title if t is None else self._folded_title(any_name(first, label, nodes), nodes),
             tags=tuple(self._folded_tags(identity, boxes)),
         )
 
@@ -209,11 +237,11 @@ class Rolled(Assembly):
         node = list(nodes.values())[-1]
         parts = [f"{called} = {node.op.name}", shape_text(node.shape), f"{plural(len(nodes), 'use')}"]
         if self.run is not None and node.dtype.kind == "f":
-            parts.append(f"|value| {_range({t: norm(self.run[n]) for t, n in nodes.items() if n in self.run})}")
+            parts.append(f"|value| {extremes({t: norm(self.run[n]) for t, n in nodes.items() if n in self.run})}")
         if self.sweep is not None:
             adjoints = self.sweep.adjoints
             sizes = {t: norm(adjoints[n]) for t, n in nodes.items() if n in adjoints}
-            parts += [f"|adjoint| {_range(sizes)}"] if sizes else []
+            parts += [f"|adjoint| {extremes(sizes)}"] if sizes else []
         if self.names.sites:
             parts.append(node.site)
         return one_line(", ".join(parts), 240)
@@ -232,8 +260,12 @@ class Rolled(Assembly):
             title = f"{label}, {plural(len(uses), 'use')}"
             sent = self.sent(uses)
             if sent is not None:
-                title += f"; their sum is {number(sent, 3)} of |dL/d{label}|"
-            tags.append(dataclasses.replace(same[0], id=f"{identity} {place}", title=title))
+                title += f"; together they contribute {number(sent, 3)} to |dL/d{label}|"
+            leaves = summed([tag.mark for tag in same])
+            if leaves is not None and leaves.share is not None:
+                title += f"; {percent(leaves.share, 3)} of the gradient leaves here"
+            name = f"{identity} {place}"
+            tags.append(dataclasses.replace(same[0], id=name, title=title, mark=leaves, note=noted(leaves)))
             self.uses[tags[-1].id] = uses
         return tags
 
@@ -259,7 +291,7 @@ class Rolled(Assembly):
 
     def _label(self, lane: LaneNodes, step: str) -> Rich:
         t = self.timeline.times[0]
-        return _general(self.state_label(lane, t), t, step)
+        return general(self.state_label(lane, t), t, step)
 
     def _onward(self, lane: LaneNodes, node: Node, t: int) -> list[Use]:
         """Return the uses of the state `node` of step `t` in the step that comes next."""
@@ -310,6 +342,8 @@ class Rolled(Assembly):
             return None
         if all(found.state == "cut" for found in marks):
             return marks[0]
+        if self.flow is not None:
+            return summed(marks)
         sent = norm([found.norm for found in marks])
         if self.box[edges[0].target].role in HANDED_ON:
             return handed_on(sent)
@@ -320,7 +354,7 @@ class Rolled(Assembly):
         self, start: str, end: str, found: Mark | None, edges: Sequence[Edge], uses: Sequence[Use]
     ) -> None:
         called = next((box.label for box in self.boxes if box.id == start), ()) or self.box[edges[0].target].label
-        sizes = {self.flat.step.get(self.box[e.target].column, -1): e.mark.norm for e in edges if e.mark}
+        sizes = {self.flat.step.get(self.box[e.target].column, -1): carried(e.mark) for e in edges if e.mark}
         shape = shape_text(uses[0].argument.shape) if uses else ""
         self._add(start, end, found, uses, f"{plain(called)}, {shape}", sizes)
 
@@ -329,9 +363,11 @@ class Rolled(Assembly):
     ) -> None:
         """Add an edge whose tooltip tells what comes back in all, and at the least and the most of its steps."""
         if found is not None and found.state == "measured":
-            title += f"; gradient {number(found.norm, 3)} comes back in all (root of the sum of squares)"
-            title += f", {_range(sizes)}" if len(sizes) > 1 else ""
-            title += f"; gain {number(found.gain, 3)}"
+            whole = f"gradient {number(found.norm, 3)} comes back in all (root of the sum of squares)"
+            if found.share is not None:
+                whole = f"{percent(found.share, 3)} of the gradient passes in all"
+            title += f"; {whole}, {extremes(sizes, found.share is not None)}" if len(sizes) > 1 else f"; {whole}"
+            title += f"; gain {number(found.gain, 3)}" if found.share is None else ""
         elif found is not None:
             title += f"; {found.state}"
         identity = f"{start} to {end} {len(self.edges)}"
@@ -349,9 +385,10 @@ class Rolled(Assembly):
         if not uses or here not in self.members:
             return
         self.loops[lane.key] = len(uses)
-        sizes = {t: size for t in uses if (size := self.sent(uses[t])) is not None}
+        handed = {t: back for t in uses if (back := self._handed(uses[t])) is not None}
+        sizes = {t: carried(back) for t, back in handed.items()}
         sent = norm(list(sizes.values())) if sizes else None
-        shown = handed_on(sent)
+        shown = handed_on(sent) if self.flow is None else summed(list(handed.values()))
         delay, before = f"{lane.key}.delay{STEP}", f"{lane.key}.state{AFTER if lane.reverse else BEFORE}"
         label = plain(self._label(lane, "t"))
         title = f"{label} is handed on to the next step, {plural(len(uses), 'time')}"
@@ -362,29 +399,7 @@ class Rolled(Assembly):
             found = [use for t in uses for use in uses[t]]
             self._add(start, end, shown, found, f"{label}, {plural(len(uses), 'loop')}", sizes)
 
-
-def _called(box: Box, label: Rich, nodes: Mapping[int, Node]) -> str:
-    """Return what `box` is called at any step."""
-    named = next(iter(nodes.values())).name
-    return f"{one_line(named, 8)}_t" if named and box.role not in ("state", "input") else plain(label)
-
-
-def _general(label: Rich, t: int, step: str = "t") -> Rich:
-    """Return `label`, made for step `t`, for any `step`."""
-    return tuple(Run(step, "sub") if run == Run(str(t + 1), "sub") else run for run in label)
-
-
-def _span(times: Sequence[int]) -> str:
-    """Return the steps as they are printed: `t = 1 … 4`."""
-    low, high = min(times) + 1, max(times) + 1
-    return f"t = {low}" if low == high else f"t = {low} … {high}"
-
-
-def _range(sizes: Mapping[int, float]) -> str:
-    """Return the smallest and the largest of the sizes by step."""
-    if not sizes:
-        return "unknown"
-    low, high = min(sizes, key=lambda t: sizes[t]), max(sizes, key=lambda t: sizes[t])
-    if sizes[low] == sizes[high]:
-        return number(sizes[low], 3)
-    return f"{number(sizes[low], 3)} (t = {low + 1}) to {number(sizes[high], 3)} (t = {high + 1})"
+    def _handed(self, uses: Sequence[Use]) -> Mark | None:
+        """Return what comes back to a state from the step that takes it up by `uses`."""
+        found = handed_on(self.sent(uses))
+        return found if self.flow is None else shared(found, uses, self.flow)

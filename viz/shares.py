@@ -84,6 +84,23 @@ def shared(found: Mark | None, uses: Iterable[Use], flow: Flow) -> Mark | None:
     return Mark("structural" if stops else "zero", size, gain, share)
 
 
+def summed(marks: Iterable[Mark | None]) -> Mark | None:
+    """Return the mark of an edge that stands for one edge of every step: its share is the sum of theirs.
+
+    A path counts each time that it passes, so what goes in still comes out. None where no path passes.
+    """
+    found = [each for each in marks if each is not None and each.share is not None]
+    if not found:
+        return None
+    shares = [each.share for each in found if each.share is not None]
+    size = norm([each.norm for each in found])
+    if not all(map(math.isfinite, shares)):
+        return Mark("nonfinite", size, math.nan, math.nan)
+    share = math.fsum(shares)
+    stops = all(each.state == "structural" for each in found)
+    return Mark("measured" if share else "structural" if stops else "zero", size, math.nan, share)
+
+
 def noted(found: Mark | None) -> Rich:
     """Return the share of `found` in the few characters that fit beside a name.
 
