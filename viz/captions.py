@@ -72,7 +72,8 @@ def _loss_sum(found: Study) -> Rich:
     count = len(found.losses)
     if count < 2:
         return ()
-    first, last = (found.timeline.step.get(found.losses[place], place % count) + 1 for place in (0, -1))
+    steps = (found.timeline.step.get(found.losses[place], place % count) for place in (0, -1))
+    first, last = (found.timeline.told(t)[1] + 1 for t in steps)
     between = "+" if count == 2 else "+ … +"
     said = f"L = L_{{{first}}} {between} L_{{{last}}}"
     return rich(unbroken(said))

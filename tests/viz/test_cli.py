@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from viz import cli
-from viz.cli import main
+from viz.cli import COMMANDS, main
 
 
 def refused(capsys, *arguments):
@@ -213,6 +214,19 @@ def test_the_figure_in_the_readme_is_what_its_command_draws(tmp_path):
         re.sub(r"mg[0-9a-f]{8}", "id", re.sub(r"max difference [\d.e-]+", "max difference", svg)) for svg in drawn
     ]
     assert without_rounding[0] == without_rounding[1]
+
+
+def test_the_commands_of_the_readme_are_commands(tmp_path, monkeypatch, capsys):
+    """Those that draw or teach are run, the others read; what one row writes, another may read."""
+    monkeypatch.chdir(tmp_path)
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    commands = [shlex.split(found)[1:] for found in re.findall(r"^\| `(minigrad .+?)` \|", readme, re.MULTILINE)]
+    assert {command[0] for command in commands} == set(COMMANDS)
+    for command in commands:
+        if command[0] in ("draw", "inspect", "lesson") and "dot" not in command:
+            assert main(command) == 0, (command, capsys.readouterr().err)
+        else:
+            cli._parser().parse_args(command)
 
 
 @pytest.mark.parametrize(

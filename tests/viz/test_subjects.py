@@ -134,6 +134,9 @@ def test_encoder_and_decoder_are_told_apart():
     figure = viz.draw(encoder_decoder())
     assert headers(figure) == [f"{name} t = {t}" for name in ("encoder", "decoder") for t in (1, 2, 3)]
     assert "RNN encoder and decoder, 3 + 3 steps" in plain(figure.scene.title)
+    losses = {plain(box.label) for box in figure.scene.boxes if box.role == "loss"}
+    assert losses == {"L_1", "L_2", "L_3"}
+    assert "L = L_1 + … + L_3" in plain(figure.scene.subtitle).replace("\u00a0", " ")
     states = [plain(box.label) for box in figure.scene.boxes if box.role == "state"]
     assert states == ["h_0", "h_1", "h_2", "h_3", "h′_1", "h′_2", "h′_3"]
     weights = [plain(item.label) for item in figure.scene.dock]

@@ -88,7 +88,7 @@ def _article(name: str, lesson: Lesson, heading: str, place: str) -> str:
 def _claims(claims: Sequence[Block], heading: str) -> str:
     """Return claims in a row under a line that says how many hold."""
     held = sum(isinstance(claim, Claim) and claim.holds for claim in claims)
-    said = f"Checked as this page was written: {held} of {plural(len(claims), 'claim')} hold"
+    said = f"Checked as this page was written: {held} of {plural(len(claims), 'claim')} hold{'s' * (len(claims) == 1)}"
     lines = [f"<{heading}>{said}</{heading}>", *map(_block, claims)]
     return "\n".join(['<section class="claims">', *lines, "</section>"])
 
