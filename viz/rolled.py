@@ -327,7 +327,7 @@ class Rolled(Assembly):
     def _leave_out_rounds(self, found: dict[tuple[str, str, int], list[Edge]]) -> None:
         """Leave out what fills a held value where that is read on the way to what fills it.
 
-        A decoder that reads all states of its encoder, folded onto the same cell, would read what it is about to make.
+        What the first step makes and all later ones read would, folded onto one step, feed itself.
         """
         graph = nx.DiGraph((start, end) for start, end, _ in found)
         held = {self.name[box.id] for box in self.flat.boxes if box.role == "bus" and box.id in self.name}
