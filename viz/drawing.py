@@ -113,9 +113,9 @@ def draw(
 
     `engine` says who lays the figure out: `"lanes"`, or `"dot"`, Graphviz, in the same inks.
 
-    Raises ValueError for a level, theme, measure or engine that does not exist, for a flow of another graph, and for
-    shares of a subject without a loss; MissingGraphviz where `dot` is not installed, TimeoutError where it takes a
-    minute.
+    Raises ValueError for a level, theme, measure or engine that does not exist, for a rolled or an open view of a graph
+    without steps or of several nets in a row, for a flow of another graph, and for shares of a subject without a loss;
+    MissingGraphviz where `dot` is not installed, TimeoutError where it takes a minute.
 
     >>> import minigrad as mg, rnn, viz
     >>> reading = rnn.read("hello", rnn.LSTM)
@@ -277,6 +277,12 @@ def _making(found: Study, level: Level, step: int | None) -> tuple[type[Assembly
         raise ValueError(
             f'level "{level}" needs a graph made in steps (with mg.scope(t=0), mg.scope(t=1) ...); '
             'this one has none: draw it at level "op"'
+        )
+    phases = len(found.timeline.phases.starts)
+    if phases > 1:
+        raise ValueError(
+            f'level "{level}" shows the steps of one net; this graph has {phases} in a row, each with its own steps, '
+            'like an encoder and a decoder: draw it at level "cell" or "op"'
         )
     if level == "rolled":
         return Rolled, "cell", list(times)
