@@ -157,6 +157,12 @@ def _chosen(
             f'level "{level}" needs a graph made in steps (with mg.scope(t=0), mg.scope(t=1) ...); '
             'this one has none: draw it at level "op"'
         )
+    phases = len(timeline.phases.starts)
+    if phases > 1:
+        raise ValueError(
+            f'level "{level}" shows the steps of one net; this graph has {phases} in a row, each with its own steps, '
+            'like an encoder and a decoder: draw it at level "cell" or "op"'
+        )
     if level == "rolled":
         return Rolled, "cell", list(times), []
     open_step = times[len(times) // 2] if step is None else step

@@ -24,6 +24,8 @@ from viz.figure import WRITERS
 from viz.scene import Scene
 from viz.words import plain
 
+from .subjects import IN_TIME
+
 NETS = recurrent_nets(lengths=False)
 
 
@@ -322,6 +324,14 @@ def test_a_graph_without_steps_cannot_be_rolled():
     x = mg.parameter([1.0, 2.0], name="x")
     with pytest.raises(ValueError, match=r'level "rolled" needs a graph made in steps .* draw it at level "op"'):
         viz.draw(mg.sum(x * x), level="rolled")
+
+
+@pytest.mark.parametrize("level", ["rolled", "open"])
+@pytest.mark.parametrize("name", ["encoder decoder", "attended", "chunks", "bridge"])
+def test_nets_in_a_row_are_not_folded_onto_one(name, level):
+    """Their weights differ, or their steps are counted twice: one cell, or one step of all, would tell neither's."""
+    with pytest.raises(ValueError, match=rf'level "{level}" shows the steps of one net; this graph has 2 in a row'):
+        viz.draw(IN_TIME[name](), level=level)
 
 
 def test_a_gradient_that_is_none_is_drawn_and_not_folded_away():

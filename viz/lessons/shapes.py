@@ -10,9 +10,8 @@ import numpy as np
 import minigrad as mg
 import rnn
 
-from ..drawing import Level
 from ..figure import Figure
-from ..scene import Scene
+from ..scene import Level, Scene
 from ..words import plain, plural, rich
 from .lesson import Claim, Lesson, Numbers, Shown, drawn
 from .sketch import NetShape, Sketch
