@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from minigrad import Edge as Use
 from minigrad import Node
 from minigrad.derivative import pull_edge
 from minigrad.node import Array
@@ -91,6 +92,8 @@ class Opened(Assembly):
                 continue
             self._enter(lane, box, first - 1, last)
             self._leave(lane, box, column, last)
+        for bus in self.buses:
+            bus.pass_by(first, last, box)
 
     def _from_the_right(self, after: Sequence[int]) -> None:
         """Bring states that run from right to left to the boxes of closed steps; their pills come later."""
@@ -105,9 +108,9 @@ class Opened(Assembly):
         node, target = lane.nodes.get(at), lane.nodes.get(leaving)
         if node is None or node not in self.pills:
             return
-        uses = self._crossing(node, at)
+        uses = self._handed_on(node, at)
         sent = self._sent(uses)
-        after = None if target is None else self._sent(self._crossing(target, leaving))
+        after = None if target is None else self._sent(self._handed_on(target, leaving))
         self._edge(self.pills[node], box, mark(sent, after if after else sent or 0.0), node, uses)
 
     def _leave(self, lane: LaneNodes, box: str, column: int, t: int) -> None:
@@ -115,9 +118,13 @@ class Opened(Assembly):
         if node is None:
             return
         self._pill(column, lane, node, t)
-        uses = self._crossing(node, t)
+        uses = self._handed_on(node, t)
         sent = self._sent(uses)
         self._edge(box, self.pills[node], mark(sent, sent or 0.0), node, uses)
+
+    def _handed_on(self, node: Node, t: int) -> list[Use]:
+        """Return the uses of a state by other steps; what gathers it takes it from the closed box, over a bus."""
+        return [use for use in self._crossing(node, t) if self._bus(use.user) is None]
 
     @property
     def losses(self) -> list[Node]:
