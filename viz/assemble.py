@@ -154,7 +154,7 @@ class Assembly:
                 continue
             source, target = lane.nodes[enter], lane.nodes[leave]
             self.add_state(index, lane, target, leave)
-            uses = [use for use in self.crossing(source, enter) if self.bus_of(use.user) is None]
+            uses = self.taken_up(source, enter)
             sent, after = self.sent(uses), self.sent(self.crossing(target, leave))
             found = mark(sent, after or 0.0) if sent is not None else None
             if found and found.state == "structural":
@@ -164,6 +164,10 @@ class Assembly:
     def crossing(self, node: Node, t: int) -> list[Use]:
         """Return the uses of `node`, made in step `t`, outside of that step."""
         return [use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) != t]
+
+    def taken_up(self, node: Node, t: int) -> list[Use]:
+        """Return the uses of a state, made in step `t`, by other steps; what gathers it takes it by way of a bus."""
+        return [use for use in self.crossing(node, t) if self.bus_of(use.user) is None]
 
     def add_step(self, t: int, kind: str = "step") -> None:
         """Add the column of step `t`: its cells, boxes and states, and the edges that end in them."""

@@ -64,6 +64,21 @@ class Bus:
             uses = [Use(self.sequence.node, place - self.first)] if self.sequence.stacked else self._behind(place)
             parts.add_edge(source, self.at, handed_on(parts.sent(uses)), self.sequence.parts[place], uses)
 
+    def pass_by(self, first: int, last: int, source: str) -> None:
+        """Add the box at the end of the steps `first` to `last`, which the box `source` stands for."""
+        before = self.at
+        self.stop(last, None)
+        if self.at == before:
+            return
+        parts, node = self.parts, self.sequence.node
+        if before:
+            parts.edges.pop()  # it carries back what the parts before `first` get, not those before `last`
+            parts.add_edge(before, self.at, self._passing(first), node, self._onward(first))
+        inside = [at for at in self.sequence.parts if first <= at <= last]
+        if inside:
+            uses = [Use(node, at - self.first) for at in inside] if self.sequence.stacked else self._behind(last)
+            parts.add_edge(source, self.at, handed_on(parts.sent(uses)), node, uses)
+
     def _onward(self, place: int) -> list[Use]:
         """Return uses of which every path that runs on to `place` takes one: what uses it there comes from before."""
         if self.sequence.stacked and all(at > place for at in self.uses):

@@ -89,6 +89,8 @@ class Opened(Assembly):
                 continue
             self._enter(lane, box, first - 1, last)
             self._leave(lane, box, column, last)
+        for bus in self.buses:
+            bus.pass_by(first, last, box)
 
     def _from_the_right(self, after: Sequence[int]) -> None:
         """Bring states that run from right to left to the boxes of closed steps; their pills come later."""
@@ -103,9 +105,9 @@ class Opened(Assembly):
         node, target = lane.nodes.get(at), lane.nodes.get(leaving)
         if node is None or node not in self.pills:
             return
-        uses = self.crossing(node, at)
+        uses = self.taken_up(node, at)
         sent = self.sent(uses)
-        after = None if target is None else self.sent(self.crossing(target, leaving))
+        after = None if target is None else self.sent(self.taken_up(target, leaving))
         self.add_edge(self.pills[node], box, mark(sent, after if after else sent or 0.0), node, uses)
 
     def _leave(self, lane: LaneNodes, box: str, column: int, t: int) -> None:
@@ -113,7 +115,7 @@ class Opened(Assembly):
         if node is None:
             return
         self.add_state(column, lane, node, t)
-        uses = self.crossing(node, t)
+        uses = self.taken_up(node, t)
         self.add_edge(box, self.pills[node], handed_on(self.sent(uses)), node, uses)
 
     @property

@@ -26,6 +26,8 @@ from viz.opened import FLAT
 from viz.study import study
 from viz.words import NO_BREAK, Rich, Run, plain
 
+from .subjects import IN_TIME
+
 NETS = recurrent_nets(lengths=False)
 MARKS = {"": "{}", "sub": "⟨{}⟩", "sup": "⟪{}⟫"}
 SIGNS = {"⊙": "*", "−": "-", NO_BREAK: "@", "; 1)": ")"}
@@ -423,3 +425,24 @@ def test_the_same_figure_has_the_same_bytes(net, data):
     assert viz.draw(loss, level="open", step=t).svg == viz.draw(loss, level="open", step=t).svg
     assert viz.draw(loss, level="rolled").svg == viz.draw(loss, level="rolled").svg
     assert not math.isnan(viz.draw(loss, level="rolled").picture.height)
+
+
+@pytest.mark.parametrize("name", ["all outputs", "long all outputs", "bidirectional all outputs"])
+def test_what_gathers_all_steps_is_led_over_the_closed_ones(name):
+    """The line of gathered states runs on from column to column, and takes in what the closed steps give to it."""
+    subject = IN_TIME[name]()
+    steps = len(study(subject).timeline.times)
+    for step in (0, steps // 2, steps - 1):
+        figure = viz.draw(subject, level="open", edges="share", step=step)
+        scene = figure.picture.scene
+        buses = {box.id for box in scene.boxes if box.role == "bus"}
+        assert buses
+        for bus in buses:
+            into = [edge.mark.share for edge in scene.edges if edge.source == bus and edge.mark]
+            out = [edge.mark.share for edge in scene.edges if edge.target == bus and edge.mark]
+            assert math.fsum(into) == pytest.approx(math.fsum(out), rel=1e-9, abs=1e-12), bus
+        spots = {box.id: spot for box, spot in figure.picture.body.boxes}
+        for edge, found in figure.picture.body.wires:
+            ends = {edge.source: found.forward.path.start, edge.target: found.forward.head[0]}
+            for (x, y), spot in ((point, spots[box]) for box, point in ends.items()):
+                assert max(abs(x - spot.x) - spot.w / 2, abs(y - spot.y) - spot.h / 2) < 8, (step, edge.id)

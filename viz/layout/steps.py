@@ -60,7 +60,7 @@ def _stamp(local: Local, grid: Grid) -> Stamp:
     if local.column.kind in LAID:
         return _Step(local, grid).stamp()
     if local.column.kind == "closed":
-        return closed(local, lambda state: grid.lane_y(grid.lanes[state]), grid.pill)
+        return closed(local, lambda state: grid.lane_y(grid.lanes[state]), grid.pill, grid.lead, CHANNEL)
     return _ends(local, grid)
 
 
