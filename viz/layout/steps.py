@@ -27,6 +27,8 @@ MARGIN = 14.0
 PITCH = 22.0
 NOSE = 17.0
 SPREAD = 13.0
+ASIDE, OVER = 7.0, 9.0
+"""Where a state leaves over the top of its box, from the right, and how far over it."""
 
 
 def arrange(scene: Scene, *, turned: bool = False) -> Body:
@@ -98,7 +100,7 @@ class _Step:
         edges = ((a, b) for a, b, _ in self.local.edges if a[0] != "<")
         leaving = [(a, b) for a, b in edges if self.local.boxes[b].role == "state"]
         leaving.sort(key=lambda pair: -abs(self._drop(*pair)))
-        tracks = [pair for pair in leaving if self._drop(*pair)]
+        tracks = [pair for pair in leaving if self._drop(*pair) or self._barred(pair[0])]
         self.track = {pair: right + MARGIN + PITCH * place for place, pair in enumerate(tracks)}
         pill = right + MARGIN + PITCH * max(0, len(tracks) - 1) + NOSE + self.grid.pill / 2
         out.width = pill + self.grid.pill / 2 + self.grid.lead if leaving else right + MARGIN + self.grid.lead - 6
@@ -118,6 +120,19 @@ class _Step:
 
     def _drop(self, source: str, state: str) -> float:
         return self.grid.lane_y(self.local.boxes[state].lane) - self.out.spots[source].y
+
+    def _barred(self, source: str) -> bool:
+        """Tell whether another box of its row stands between the box `source` and the right end of the step."""
+        start = self.out.spots[source]
+        others = (self.out.spots[key] for key, box in self.local.boxes.items() if box.role not in RUNNING)
+        return any(spot.left > start.right and spot.top < start.y < spot.bottom for spot in others)
+
+    def _leave(self, source: str) -> list[Point]:
+        """Return where a state leaves the box that makes it: at its right, or over its top and what bars the way."""
+        start = self.out.spots[source]
+        if not self._barred(source):
+            return [(start.right, start.y)]
+        return [(start.right - ASIDE, start.top), (start.right - ASIDE, start.top - OVER)]
 
     def _chips(self, key: str) -> list[Spot]:
         box, spot = self.local.boxes[key], self.out.spots[key]
@@ -158,9 +173,9 @@ class _Step:
                 y = self.grid.lane_y(self.grid.lanes[source[1:]])
                 found.append((y, -10.0, end.left if y == end.y else 12.0))
             elif self.local.boxes[target].role == "state":
-                start = self.out.spots[source]
+                x, y = self._leave(source)[-1]
                 track = self.track.get((source, target), end.left)
-                found += [(start.y, start.right, track), (end.y, track, end.left)]
+                found += [(y, x, track), (end.y, track, end.left)]
         return found
 
     def _crossed(self, x: float) -> list[float]:
@@ -177,9 +192,9 @@ class _Step:
         if self.local.boxes[target].role == "state":
             if (source, target) not in self.track:
                 return _straight([(start.right, start.y), (end.left, end.y)])
-            x = self.track[source, target]
-            corners = [(start.right, start.y), (x, start.y), (x, end.y), (end.left, end.y)]
-            return _straight(corners, [y for y in self._crossed(x) if y not in (start.y, end.y)])
+            x, leave = self.track[source, target], self._leave(source)
+            corners = [*leave, (x, leave[-1][1]), (x, end.y), (end.left, end.y)]
+            return _straight(corners, [y for y in self._crossed(x) if y not in (leave[-1][1], end.y)])
         return self._climb(name)
 
     def _gather(self, source: str, end: Spot) -> Route:
@@ -225,21 +240,34 @@ class _Step:
         begin, steps, back = at, [], []
         for bend in chain[1:-1]:
             spot = self.out.spots[bend]
-            enter, leave = (spot.x, spot.bottom), (spot.x, spot.top)
-            steps += [_curve(at, enter), *self._past(spot)]
+            enter, leave = (spot.x, spot.bottom), (spot.x, self._past_top(spot))
+            steps += [*self._rise(at, enter), *self._past(spot)]
             back += [_curve(at, enter, BESIDE), (leave,)]
             at = leave
         tip = (end.x + last, end.bottom)
         final = _curve(at, tip)
         head = arrow([at, *final], 7.0) if len(final) == 1 else curve_arrow((at, *final), 7.0)
-        forward = Arrow(Path(begin, (*steps, *head.path.steps)), head.head)
+        last_rise = self._rise(at, head.path.end) if len(final) == 1 else head.path.steps
+        forward = Arrow(Path(begin, (*steps, *last_rise)), head.head)
         returned = _back(begin, [*back, _curve(at, tip, BESIDE)])
-        over = [y for bend in chain[1:-1] for y in self._crossed(self.out.spots[bend].x)]
+        bends = {self.out.spots[bend].x for bend in chain[1:-1]}
+        over = [y for x in bends | ({tip[0]} if len(final) == 1 else set()) for y in self._crossed(x)]
         return Route(forward, returned, passed(returned.path, over))
 
     def _past(self, spot: Spot) -> list[tuple[Point, ...]]:
-        over = [y for y in self._crossed(spot.x) if spot.top < y < spot.bottom]
-        return list(hopped([(spot.x, spot.bottom), (spot.x, spot.top)], over).steps)
+        top = self._past_top(spot)
+        over = [y for y in self._crossed(spot.x) if top < y < spot.bottom]
+        return list(hopped([(spot.x, spot.bottom), (spot.x, top)], over).steps)
+
+    def _rise(self, a: Point, b: Point) -> tuple[tuple[Point, ...], ...]:
+        """Return the way between two rows: a curve, or straight up with a hop over every lane that runs there."""
+        if abs(a[0] - b[0]) >= 0.05:
+            return (_curve(a, b),)
+        return tuple(hopped([a, b], [y for y in self._crossed(a[0]) if b[1] < y < a[1]]).steps)
+
+    def _past_top(self, spot: Spot) -> float:
+        """Return where an edge is past a row, and past the states that leave the row over its top."""
+        return min([spot.top, *(y - OVER for y in self._crossed(spot.x) if spot.top - OVER - 1 < y < spot.top)])
 
 
 def _curve(a: Point, b: Point, aside: float = 0.0) -> tuple[Point, ...]:
