@@ -20,15 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from .errors import Misuse
 from .node import Node
 from .ops import input as input_node
 from .ops.core import Op
 
 PROFILES = ("quick", "ci", "deep")
-
-
-class Misuse(Exception):
-    """Wrong use of the command, said in one sentence."""
 
 
 def check_arguments(parser: argparse.ArgumentParser) -> None:

@@ -39,6 +39,10 @@ class StorageError(ValueError):
     """A file that does not hold a graph, or no longer does."""
 
 
+class Misuse(Exception):
+    """Wrong use of the console command, said in one sentence."""
+
+
 def listing(values: Sequence[Any]) -> str:
     """`a = h (train.py:12, lstm t=3) with shape (4, 8), b = ...`: the operands of a failed operation."""
     parts = []

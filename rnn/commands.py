@@ -13,6 +13,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from minigrad.errors import Misuse
+
 from .character import CELLS, CharacterLearner, CharacterModel, common_characters
 from .checkpoint import Checkpoint, CheckpointError, read_checkpoint
 from .optim import Adam, Optimiser
@@ -35,10 +37,6 @@ TEXT_DEFAULTS: dict[str, Any] = {
     "lr": 3e-3,
     "clip": 1.0,
 }
-
-
-class Misuse(Exception):
-    """Wrong use, said in one sentence."""
 
 
 @dataclass(frozen=True)

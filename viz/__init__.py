@@ -1,4 +1,4 @@
-"""Figures of graphs unrolled in time, with the gradient that flows back along every edge.
+"""Figures of graphs, most of them unrolled in time, with the gradient that flows back along every edge.
 
 >>> import rnn, viz
 >>> figure = viz.draw(rnn.read("hello", rnn.LSTM))

@@ -1,4 +1,8 @@
-"""From a graph and its numbers to a scene: columns, boxes, edges with their gradients, dock."""
+"""From a graph and its numbers to a scene: columns, boxes, edges with their gradients.
+
+Sequences (buses.py) and parameters (dock.py) add their own. The rolled and the open view assemble the same parts in
+another order.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import minigrad as mg
 from minigrad import Edge as Use
 from minigrad import Node, Run
 from minigrad.paths import Flow
 
 from . import words
-from .buses import Bus, looks, prepared
+from .buses import Bus, looks
+from .dock import Dock
 from .groups import Group, Grouping, Kinds, cells, ops, tangled
-from .labels import at_step, character, name_of, shape_text
-from .measure import Sweep, mark, norm, told
-from .scene import Box, Cell, Column, DockItem, Edge, Lane, Mark, Scene, Tag
-from .shares import noted, shared
+from .labels import above, at_step, character, name_of, shape_text
+from .measure import Sweep, handed_on, mark, norm, told
+from .scene import Box, Cell, Column, Edge, Lane, Mark, Scene
+from .shares import shared
 from .timeline import CellKey, LaneNodes, cell_name
 from .values import finite, without_time
-from .words import Rich, number, one_line, percent, plain, plural, rich
-
-PRODUCTS = ("matmul", "mul")
+from .words import Rich, number, one_line, plain, plural, rich
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,6 @@ class Assembly:
         self.boxes: list[Box] = []
         self.edges: list[Edge] = []
         self.cells: list[Cell] = []
-        self.dock: dict[str, DockItem] = {}
-        self.numbers: dict[Node, str] = {}
         self.undrawn = 0
         self.pills: dict[Node, str] = {}
         self.members: dict[str, list[Node]] = {}
@@ -71,24 +71,25 @@ class Assembly:
         self.layers = kinds.layered
         self.lane = {lane.key: lane for lane in timeline.lanes}
         self.buses = [Bus(sequence, self) for sequence in timeline.sequences]
+        self.dock = Dock(self)
 
     def build(self, shown: Sequence[int]) -> None:
         """Add the initial states, the steps `shown`, and a gap wherever steps are left out."""
-        self._states("initial", shown[0] - 1 if shown else -1)
+        self.add_states("initial", shown[0] - 1 if shown else -1)
         for place, t in enumerate(shown):
             given = self.timeline.between(t - 1)
             if place and shown[place - 1] < t - 1 - given:
                 self._gap(shown[place - 1], t - 1 - given)
             if given:
-                self._step(t - 1, "end")
-            self._step(t)
+                self.add_step(t - 1, "end")
+            self.add_step(t)
         if shown:
             columns = len(self.columns)
-            self._states("initial", shown[-1] + 1, reverse=True)
+            self.add_states("initial", shown[-1] + 1, reverse=True)
             for bus in self.buses if len(self.columns) > columns else ():
                 bus.stop(shown[-1] + 1, None)
         if self.timeline.end is not None and shown:
-            self._step(self.timeline.end, "end")
+            self.add_step(self.timeline.end, "end")
         known = {box.id for box in self.boxes}
         drawn = [edge for edge in self.edges if {edge.source, edge.target} <= known]
         self.undrawn += len(self.edges) - len(drawn)
@@ -104,51 +105,47 @@ class Assembly:
         marks = [edge.mark for edge in self.edges] + [tag.mark for box in self.boxes for tag in box.tags]
         return max((found.size for found in marks if found and found.state == "measured"), default=0.0)
 
-    def docked(self) -> tuple[DockItem, ...]:
-        """The parameters shown, in the order in which they were made."""
-        made = sorted(self.numbers, key=lambda node: node.id)
-        return tuple(self.dock[self.numbers[node]] for node in made)
-
     def lanes(self) -> tuple[Lane, ...]:
         """The states that run from step to step."""
         return tuple(Lane(lane.key, name_of(lane.name), _kind(lane)) for lane in self.timeline.lanes)
 
-    def _column(self, kind: str, header: Rich, hidden: int = 0) -> int:
+    def add_column(self, kind: str, header: Rich, hidden: int = 0) -> int:
+        """Add a column and return its index."""
         index = len(self.columns)
         self.columns.append(Column(index, kind, header, hidden))  # type: ignore[arg-type]
         return index
 
-    def _states(self, kind: str, t: int, reverse: bool = False) -> None:
+    def add_states(self, kind: str, t: int, reverse: bool = False) -> None:
         """Add a column of the states at `t`, of the lanes that run that way."""
         found = [(lane, lane.nodes[t]) for lane in self.timeline.lanes if t in lane.nodes and lane.reverse == reverse]
         if found:
-            index = self._column(kind, ())
+            index = self.add_column(kind, ())
             for lane, node in found:
-                self._pill(index, lane, node, t)
+                self.add_state(index, lane, node, t)
 
-    def _state_label(self, lane: LaneNodes, t: int) -> Rich:
+    def state_label(self, lane: LaneNodes, t: int) -> Rich:
+        """Return the name of the state of step `t`, with its layer and direction."""
         layer = self.timeline.cell(lane.last)[1]
-        above = str(layer) if self.layers and isinstance(layer, int) else ""
-        above = ("←" if lane.reverse else "") + above
-        return (*self._at(lane.name, t), *((words.Run(above, "sup"),) if above else ()))
+        return (*self.named_at(lane.name, t), *above(layer, lane.reverse, layers=self.layers))
 
-    def _at(self, name: str, place: int) -> Rich:
+    def named_at(self, name: str, place: int) -> Rich:
         """Return `name` with its step; the second time that time starts, primed."""
         phase, t = self.timeline.told(place)
         return at_step(name + "′" * min(phase, 3), t)
 
-    def _pill(self, column: int, lane: LaneNodes, node: Node, t: int) -> None:
+    def add_state(self, column: int, lane: LaneNodes, node: Node, t: int) -> None:
+        """Add the box of `node`, the state of `lane` at `t`."""
         identity = self.pills[node] = f"{lane.key}.state@{t}"
         self.members[identity] = [node]
-        label = self._state_label(lane, t)
-        title = self._title(node, plain(label))
+        label = self.state_label(lane, t)
+        title = self.title_of(node, plain(label))
         key = f"{lane.key}.state"
         self.boxes.append(Box(identity, column, key, "state", label, title, kind=_kind(lane), lane=lane.key))
 
     def _gap(self, before: int, last: int) -> None:
         """Add the column that stands for the steps after `before` up to `last`."""
         hidden = sum(before < t <= last for t in self.timeline.times)
-        index = self._column("gap", rich(f"… {plural(hidden, 'step')} …"), hidden)
+        index = self.add_column("gap", rich(f"… {plural(hidden, 'step')} …"), hidden)
         for bus in self.buses:
             bus.stop(last, None, hidden)
         for lane in self.timeline.lanes:
@@ -156,21 +153,26 @@ class Assembly:
             if enter not in lane.nodes or leave not in lane.nodes:
                 continue
             source, target = lane.nodes[enter], lane.nodes[leave]
-            self._pill(index, lane, target, leave)
-            uses = [use for use in self._crossing(source, enter) if self._bus(use.user) is None]
-            sent, after = self._sent(uses), self._sent(self._crossing(target, leave))
+            self.add_state(index, lane, target, leave)
+            uses = self.taken_up(source, enter)
+            sent, after = self.sent(uses), self.sent(self.crossing(target, leave))
             found = mark(sent, after or 0.0) if sent is not None else None
             if found and found.state == "structural":
                 found = Mark("zero", 0.0, 0.0)
-            self._edge(f"{lane.key}.state@{enter}", self.pills[target], found, source, uses, hidden=hidden)
+            self.add_edge(f"{lane.key}.state@{enter}", self.pills[target], found, source, uses, hidden=hidden)
 
-    def _crossing(self, node: Node, t: int) -> list[Use]:
+    def crossing(self, node: Node, t: int) -> list[Use]:
         """Return the uses of `node`, made in step `t`, outside of that step."""
         return [use for use in self.timeline.users[node] if self.timeline.step.get(use.user, t + 1) != t]
 
-    def _step(self, t: int, kind: str = "step") -> None:
+    def taken_up(self, node: Node, t: int) -> list[Use]:
+        """Return the uses of a state, made in step `t`, by other steps; what gathers it takes it by way of a bus."""
+        return [use for use in self.crossing(node, t) if self.bus_of(use.user) is None]
+
+    def add_step(self, t: int, kind: str = "step") -> None:
+        """Add the column of step `t`: its cells, boxes and states, and the edges that end in them."""
         header = rich(self.timeline.said(t)) if kind == "step" and self.timeline.timed else ()
-        column = self._column(kind, header)
+        column = self.add_column(kind, header)
         groups = self.grouping(self.kinds, t)
         groups = ops(self.kinds, t) if tangled(groups, self.timeline) else groups
         owner = {member: group for group in groups for member in group.members}
@@ -184,12 +186,11 @@ class Assembly:
         for lane in self.timeline.lanes:
             node = lane.nodes.get(t)
             if node in owner:
-                self._pill(column, lane, node, t)
+                self.add_state(column, lane, node, t)
             elif node is not None and node is lane.nodes.get(t - 1) and node in self.pills:
-                before, uses = self.pills[node], self._crossing(node, self.timeline.step[node])
-                sent = self._sent(uses)
-                self._pill(column, lane, node, t)
-                self._edge(before, self.pills[node], mark(sent, sent or 0.0), node, uses)
+                before, uses = self.pills[node], self.crossing(node, self.timeline.step[node])
+                self.add_state(column, lane, node, t)
+                self.add_edge(before, self.pills[node], handed_on(self.sent(uses)), node, uses)
         for bus in self.buses:
             bus.stop(t, self._maker(bus.sequence.parts.get(t), owner, t))
         self._fork(groups, column, t)
@@ -205,12 +206,12 @@ class Assembly:
             label, note = without_time(group, self.run, self.sweep)
         elif group.role == "input":
             shown = self.names.inputs.get(t)
-            label, note = self._at("x", t) if shown is None else (words.Run(character(shown)),), ()
+            label, note = self.named_at("x", t) if shown is None else (words.Run(character(shown)),), ()
         elif group.role == "loss":
             label = rich("L") if t == self.timeline.end else at_step("L", self.timeline.told(t)[1])
             note = self.names.remarks.get(t, ())
         elif group.role == "output":
-            label = rich("y") if t == self.timeline.end else self._at(last.name or "y", t)
+            label = rich("y") if t == self.timeline.end else self.named_at(last.name or "y", t)
             note = label
         self.boxes.append(
             Box(
@@ -219,11 +220,11 @@ class Assembly:
                 group.key,
                 group.role,
                 label,
-                self._title(last, self._called(group, t)),
+                self.title_of(last, self._called(group, t)),
                 note,
                 group.kind if self.timeline.timed or finite(last, self.run) else "nan",
                 "" if group.cell is None else f"{cell_name(group.cell)}cell",
-                tags=tuple(self._tags(group, owner, t)),
+                tags=self.dock.tags(group, owner, t),
                 looks=looks(group, self),
             )
         )
@@ -232,9 +233,9 @@ class Assembly:
         named = group.members[-1].name
         if named and not self.timeline.timed:
             return plain(name_of(named))
-        return plain(self._at(named, t)) if named else plain(group.label)
+        return plain(self.named_at(named, t)) if named else plain(group.label)
 
-    def _title(self, node: Node, called: str) -> str:
+    def title_of(self, node: Node, called: str) -> str:
         """Return name, op, shape, norms and source line of `node`, for the tooltip."""
         parts = [f"{called} = {node.op.name}", shape_text(node.shape)]
         if self.run is not None and node in self.run and node.dtype.kind == "f":
@@ -245,71 +246,11 @@ class Assembly:
             parts.append(node.site)
         return one_line(", ".join(parts), 200)
 
-    def _tags(self, group: Group, owner: Mapping[Node, Group], t: int) -> Iterable[Tag]:
-        """Return the parameters used by the group, those of the states first, biases last."""
-        found: list[tuple[int, str, int, Tag]] = []
-        early = prepared(group, self)
-        for member in [*group.members, *early] if self.timeline.timed else ():
-            for slot, used in enumerate(member.args):
-                arg = self._parameter(used)
-                if arg is None:
-                    continue
-                identity = self._dock(arg)
-                label = self.dock[identity].label
-                operand, rank = self._operand(member, owner)
-                when = "used once for all steps" if member in early else f"use at {self.timeline.said(t)}"
-                title = f"{plain(label)}, {when}"
-                sent = self._sent([Use(member, slot)])
-                if sent is not None:
-                    title += f"; contributes {number(sent, 3)} to |dL/d{plain(label)}|"
-                leaves = None
-                if self.flow is not None:
-                    leaves = shared(mark(sent, self._adjoint([member]) or 0.0), [Use(member, slot)], self.flow)
-                if leaves is not None and leaves.share is not None:
-                    title += f"; {percent(leaves.share, 3)} of the gradient leaves here"
-                tag = Tag(f"{group.key}@{t} {len(found)}", identity, label, title, operand, leaves, noted(leaves))
-                self.uses[tag.id] = [Use(member, slot)]
-                found.append((rank, plain(label), len(found), tag))
-        return [tag for *_, tag in sorted(found, key=lambda item: item[:3])]
-
-    def _operand(self, member: Node, owner: Mapping[Node, Group]) -> tuple[str, int]:
-        """Return the key of what a weight multiplies, and 0 for a state, 1 for anything else, 2 for a bias."""
-        product = member
-        if member in self.kinds.weight:
-            product = next((use.user for use in self.timeline.users[member] if use.user.op.name in PRODUCTS), member)
-        if product.op.name not in PRODUCTS:
-            return "", 2
-        other = next((arg for arg in product.args if arg not in self.kinds.weight), product)
-        if other in self.timeline.lane and owner.get(other) is None:
-            return self.timeline.lane[other], 0
-        return (owner[other].key, 1) if other in owner else ("", 1)
-
-    def _parameter(self, used: Node) -> mg.Parameter | None:
-        """Return the parameter that `used` is, or what was made of it before the steps (its transpose, say)."""
-        while used.args and used in self.kinds.weight and used not in self.timeline.step:
-            used = used.args[0]
-        return used if isinstance(used, mg.Parameter) else None
-
-    def _dock(self, parameter: mg.Parameter) -> str:
-        """Return the id of `parameter` in the dock; of two that are called alike the second is primed."""
-        identity = self.numbers.setdefault(parameter, f"parameter {len(self.numbers)}")
-        if identity not in self.dock:
-            name = parameter.name or "w"
-            label = name_of(name, layers=self.layers)
-            while any(item.label == label for item in self.dock.values()):
-                label = (words.Run(label[0].text + "′"), *label[1:])
-            title = f"{one_line(name, 80)}, {shape_text(parameter.shape)}, |value| {number(norm(parameter.value), 3)}"
-            if self.sweep is not None and parameter in self.sweep.adjoints:
-                title += f", |dL/d{plain(label)}| {number(norm(self.sweep.adjoints[parameter]), 3)}"
-            self.members[identity] = [parameter]
-            self.dock[identity] = DockItem(identity, label, shape_text(parameter.shape), title)
-        return identity
-
     def _fork(self, groups: Sequence[Group], column: int, t: int) -> None:
         """Bring a state of the step before that several boxes of its cell use to a junction they share."""
         self.forks: dict[tuple[Node, CellKey | None], str] = {}
         for lane in self.timeline.lanes:
-            at = t + 1 if lane.reverse else t - 1
+            at = lane.before(t)
             node = lane.nodes.get(at)
             cell = None if node is None else self.timeline.cell(lane.last)
             users = [] if node is None else [g for g in groups if g.cell == cell and self._uses(g, node)]
@@ -318,12 +259,11 @@ class Assembly:
             fork = f"{lane.key}.fork@{t}"
             members = {member for group in users for member in group.members}
             uses = [use for use in self.timeline.users[node] if use.user in members]
-            sent = self._sent(uses)
-            title = self._title(node, plain(self._state_label(lane, at)))
+            title = self.title_of(node, plain(self.state_label(lane, at)))
             cell_key = "" if cell is None else f"{cell_name(cell)}cell"
             self.boxes.append(Box(fork, column, f"{lane.key}.fork", "junction", (), title, cell=cell_key))
             self.members[fork] = [node]
-            self._edge(f"{lane.key}.state@{at}", fork, mark(sent, sent or 0.0), node, uses)
+            self.add_edge(f"{lane.key}.state@{at}", fork, handed_on(self.sent(uses)), node, uses)
             self.forks[node, cell] = fork
 
     def _fan(self, groups: Sequence[Group], owner: Mapping[Node, Group], column: int, t: int) -> None:
@@ -334,31 +274,31 @@ class Assembly:
             if node is None or node not in owner:
                 continue
             maker = owner[node]
-            source, adjoint, uses = f"{maker.key}@{t}", self._adjoint([node]), self.timeline.users[node]
+            source, adjoint, uses = f"{maker.key}@{t}", self.adjoint([node]), self.timeline.users[node]
             if self.level == "op":
-                uses = self._crossing(node, t)
-                sent = self._sent(uses)
-                self._edge(source, self.pills[node], mark(sent, sent or 0.0), node, uses)
+                uses = self.crossing(node, t)
+                self.add_edge(source, self.pills[node], handed_on(self.sent(uses)), node, uses)
                 continue
             inside = [g for g in groups if g is not maker and g.cell == maker.cell and self._uses(g, node)]
             if inside:
                 fan = f"{lane.key}.fan@{t}"
-                title = self._title(node, plain(self._state_label(lane, t)))
+                title = self.title_of(node, plain(self.state_label(lane, t)))
                 cell = f"{cell_name(self.timeline.cell(node))}cell"
                 self.boxes.append(Box(fan, column, f"{lane.key}.fan", "junction", (), title, cell=cell))
                 self.fans[node], self.members[fan] = fan, [node]
-                self._edge(source, fan, mark(adjoint, adjoint or 0.0), node, uses)
+                self.add_edge(source, fan, handed_on(adjoint), node, uses)
                 # Outside of any cell, what uses the state takes it from the pill.
                 near = (maker, *inside) if maker.cell is not None else (maker,)
                 taken = {member for group in near for member in group.members}
                 uses = [use for use in uses if use.user not in taken]
-                source, adjoint = fan, self._sent(uses)
-            self._edge(source, self.pills[node], mark(adjoint, adjoint or 0.0), node, uses)
+                source, adjoint = fan, self.sent(uses)
+            self.add_edge(source, self.pills[node], handed_on(adjoint), node, uses)
 
     def _uses(self, group: Group, node: Node) -> bool:
         return any(arg is node for member in group.members for arg in self.timeline.args(member))
 
-    def _bus(self, node: Node) -> Bus | None:
+    def bus_of(self, node: Node) -> Bus | None:
+        """Return the bus that shows `node`, if one does."""
         return next((bus for bus in self.buses if node in bus.whole), None)
 
     def _maker(self, node: Node | None, owner: Mapping[Node, Group], t: int) -> str | None:
@@ -377,16 +317,16 @@ class Assembly:
                 if source is not None:
                     place = slot if self.level == "op" else 0
                     uses.setdefault((source, place), []).append(Use(member, slot))
-        adjoint = self._adjoint(self._leaving(group.members))
+        adjoint = self.adjoint(self.leaving(group.members))
         for (source, _), found in uses.items():
-            sent = self._sent(found)
+            sent = self.sent(found)
             cut = self.sweep is not None and all(use.user.op.name == "stop_gradient" for use in found)
             shown = Mark("cut", 0.0, 0.0) if cut else mark(sent, adjoint or 0.0)
-            self._edge(source, f"{group.key}@{t}", shown, found[0].argument, found)
+            self.add_edge(source, f"{group.key}@{t}", shown, found[0].argument, found)
 
     def _source(self, arg: Node, group: Group, owner: Mapping[Node, Group], t: int) -> str | None:
         """Return the box an edge from `arg` to `group` starts at, or None if it is not drawn."""
-        bus = self._bus(arg)
+        bus = self.bus_of(arg)
         if bus is not None and arg not in owner:
             return bus.enter or None
         if arg in owner:
@@ -408,35 +348,37 @@ class Assembly:
             self.undrawn += 1
         return None
 
-    def _leaving(self, members: Sequence[Node]) -> list[Node]:
+    def leaving(self, members: Sequence[Node]) -> list[Node]:
         """Return the nodes of a box that others use, or its last."""
         inside = set(members)
         found = [m for m in members if any(use.user not in inside for use in self.timeline.users[m])]
         return found or list(members[-1:])
 
-    def _adjoint(self, nodes: Iterable[Node]) -> float | None:
+    def adjoint(self, nodes: Iterable[Node]) -> float | None:
+        """Return the norm of the adjoints of `nodes` together; None where no gradient arrives."""
         if self.sweep is None:
             return None
         found = [self.sweep.adjoints[node] for node in nodes if node in self.sweep.adjoints]
         return norm(*found) if found else None
 
-    def _sent(self, uses: Sequence[Use]) -> float | None:
+    def sent(self, uses: Sequence[Use]) -> float | None:
         """Return the norm of what `uses` send back together; None where no gradient can pass."""
         if self.sweep is None:
             return None
         sums: dict[Node, np.ndarray] = {}
         for use in uses:
-            bus = self._bus(use.argument)
+            bus = self.bus_of(use.argument)
             term = self.sweep.sent.get(use) if bus is None else bus.sent([use])
             target = self.timeline.alias.get(use.argument, use.argument) if bus is None else bus.sequence.node
             if term is not None:
                 sums[target] = term if target not in sums else sums[target] + np.reshape(term, sums[target].shape)
         return norm(*sums.values()) if sums else None
 
-    def _edge(
+    def add_edge(
         self, source: str, target: str, found: Mark | None, node: Node, uses: Sequence[Use], hidden: int = 0
     ) -> None:
-        called = plain(self._at(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
+        """Add an edge that stands for `uses` of `node`; `found` is what comes back, where no shares are shown."""
+        called = plain(self.named_at(node.name, self.timeline.step.get(node, -1))) if node.name else node.op.name
         title = f"{called}, {shape_text(node.shape)}"
         found = found if self.flow is None else shared(found, uses, self.flow)
         title += f"; {told(found)}" if found else ""

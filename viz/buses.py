@@ -12,7 +12,7 @@ from minigrad import Node
 
 from .groups import Group
 from .labels import shape_text
-from .measure import mark, norm
+from .measure import handed_on, norm
 from .scene import Box, Look, Mark
 from .sequences import Gathered, pieces, sent_back
 
@@ -59,11 +59,25 @@ class Bus:
         parts.members[self.at] = [self.sequence.node]
         if before:
             found = self._passing(place)
-            parts._edge(before, self.at, found, self.sequence.node, self._onward(place), hidden)
+            parts.add_edge(before, self.at, found, self.sequence.node, self._onward(place), hidden)
         if source and place in self.sequence.parts:
             uses = [Use(self.sequence.node, place - self.first)] if self.sequence.stacked else self._behind(place)
-            sent = parts._sent(uses)
-            parts._edge(source, self.at, mark(sent, sent or 0.0), self.sequence.parts[place], uses)
+            parts.add_edge(source, self.at, handed_on(parts.sent(uses)), self.sequence.parts[place], uses)
+
+    def pass_by(self, first: int, last: int, source: str) -> None:
+        """Add the box at the end of the steps `first` to `last`, which the box `source` stands for."""
+        before = self.at
+        self.stop(last, None)
+        if self.at == before:
+            return
+        parts, node = self.parts, self.sequence.node
+        if before:
+            parts.edges.pop()  # it carries back what the parts before `first` get, not those before `last`
+            parts.add_edge(before, self.at, self._passing(first), node, self._onward(first))
+        inside = [at for at in self.sequence.parts if first <= at <= last]
+        if inside:
+            uses = [Use(node, at - self.first) for at in inside] if self.sequence.stacked else self._behind(last)
+            parts.add_edge(source, self.at, handed_on(parts.sent(uses)), node, uses)
 
     def _onward(self, place: int) -> list[Use]:
         """Return uses of which every path that runs on to `place` takes one: what uses it there comes from before."""
@@ -84,8 +98,7 @@ class Bus:
         whole = self.sent(self._behind(place - 1))
         if whole is None:
             return None
-        size = norm(*pieces(self.sequence, whole, place - 1))
-        return mark(size, size)
+        return handed_on(norm(*pieces(self.sequence, whole, place - 1)))
 
     def sent(self, uses: Sequence[Use]) -> np.ndarray | None:
         """Return what `uses` send back to the whole sequence."""
@@ -105,7 +118,7 @@ def looks(group: Group, parts: Assembly) -> tuple[Look, ...]:
     if bus is None or not weights.shape or weights.shape[0] != len(bus.sequence.parts):
         return ()
     values = np.asarray(parts.run[weights], dtype=float).reshape(weights.shape[0], -1)[:, 0]
-    labels = (parts._at(part.name or "h", place) for place, part in bus.sequence.parts.items())
+    labels = (parts.named_at(part.name or "h", place) for place, part in bus.sequence.parts.items())
     return tuple(Look(label, float(value)) for label, value in zip(labels, values, strict=True))
 
 

@@ -12,7 +12,8 @@ from rnn import Table
 
 from .facts import Facts
 from .ink import Sheet
-from .words import Rich, Run, number, plural
+from .measure import rounding
+from .words import Rich, Run, number, plural, tick
 
 WIDTH = 1250.0
 """Width of a chart that stands alone: its words are 18 pixels high on a slide of 1600 pixels."""
@@ -42,7 +43,7 @@ class Chart(Facts, ABC):
 def proof_of(table: Table, label: Rich) -> Rich:
     """Return the proof line of a table: its entries, summed, against the gradient. Holds up to rounding."""
     proof = table.proof()
-    tolerance = 512 * float(np.finfo(table.source.dtype).eps) * float(np.sum(table.norm[table.present]))
+    tolerance = rounding(table.source.dtype, float(np.sum(table.norm[table.present])))
     return proved(proof.difference <= tolerance, proof.terms, label, proof.difference)
 
 
@@ -51,7 +52,7 @@ def proved(holds: bool, terms: int, label: Rich, difference: float, what: str = 
     verb = " = ∂L/∂" if holds else " ≠ ∂L/∂"
     many = plural(terms, what) if what != "entry" else f"{terms} {'entry' if terms == 1 else 'entries'}"
     return (
-        Run(f"{'✓' if holds else '✗'} Sum of {many}{verb}"),
+        Run(f"{tick(holds)} Sum of {many}{verb}"),
         *label,
         Run(f", max difference {number(difference)}"),
     )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from .formats import MissingExtra
-from .layout import dot
+from .layout import dot, panel
 from .layout.picture import Picture, compose
 from .scene import Scene
 
@@ -66,7 +66,7 @@ def placed(scene: Scene) -> Picture:
                 'show fewer steps, like steps=10, or use engine="lanes"'
             ) from None
 
-    return compose(scene, dot.body(scene, ask))
+    return compose(scene, panel.beside(dot.body(scene, ask), scene))
 
 
 def _command(program: str) -> list[str]:

@@ -20,16 +20,15 @@ from minigrad.node import Array
 from . import formula
 from .formula import ATOM, POWER, Piece
 from .groups import Kinds
-from .labels import name_of
+from .labels import above, name_of
 from .timeline import PLUMBING, cell_of
-from .words import Rich, Run
+from .words import NO_BREAK, Rich, Run
 
 Cut = tuple[int, int] | None
 """Which elements of the last axis: from, to; None for all."""
 
 Part = tuple[Node, Cut]
 
-TIGHT = "\N{NO-BREAK SPACE}"
 SPARE = "vwpqs"
 """Letters for values that have no name and are used more than once."""
 
@@ -178,8 +177,7 @@ class Equations:
 
     def _above(self, node: Node) -> Rich:
         _, layer, reverse = cell_of(node)
-        above = ("←" if reverse else "") + (str(layer) if self.layers and isinstance(layer, int) else "")
-        return (Run(above, "sup"),) if above else ()
+        return above(layer, reverse, layers=self.layers)
 
     def _is_head(self, node: Node) -> bool:
         """Tell whether `node` gets an equation of its own."""
@@ -266,7 +264,7 @@ class Equations:
         if self._weight_of(node) is not None:
             left, right = formula.within(args[0], POWER), formula.within(args[1], POWER)
             first, second = (right, left) if self.columns else (left, right)
-            return (*first, Run(TIGHT + second[0].text, second[0].shift), *second[1:]), POWER
+            return (*first, Run(NO_BREAK + second[0].text, second[0].shift), *second[1:]), POWER
         return formula.apply(node, args)
 
     def _block_name(self, block: Block, head: Node | None) -> Rich:

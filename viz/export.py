@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import graphviz
 
-from .drawing import Level, Subject, draw
+from .drawing import draw
 from .figure import Figure
 from .formats import picture_of
 from .graph import digraph
+from .scene import Level
+from .study import Subject
 
 
 def to_graphviz(

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minigrad.collector import uncollected
+
 from .chart import Chart
-from .collector import uncollected
 from .formats import WRITERS, MissingExtra, UnsupportedFormat
 from .ink import Sheet
 from .layout import Picture, arrange

@@ -16,7 +16,7 @@ from minigrad.derivative import pull_edge
 from minigrad.explain.spelling import index_text
 from minigrad.ops.core import Elementwise
 
-from .labels import name_of
+from .labels import above, name_of
 from .words import Rich, Run, number
 
 ATOM, POWER, PRODUCT, SUM = 4, 3, 2, 1
@@ -64,9 +64,8 @@ def name(node: Node, layers: bool = False, *, step: bool = True) -> Rich:
     if not isinstance(t, int) or len(label) != 1:
         return label
     back = node.scope.get("direction") == "reverse"
-    above = ("←" if back else "") + (str(layer) if layers and isinstance(layer, int) else "")
     below = (Run(str(t + 1), "sub"),) if step and not (t < 0 and back) else ()
-    return (*label, *below, *((Run(above, "sup"),) if above else ()))
+    return (*label, *below, *above(layer, back, layers=layers))
 
 
 def argument_names(node: Node, layers: bool = False) -> Names:

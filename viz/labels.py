@@ -99,9 +99,8 @@ def name_of(name: str, *, layers: bool = False) -> Rich:
     found = _WEIGHT.fullmatch(name)
     if found:
         kind, which, layer, back = found.groups()
-        above = ("←" if back else "") + (layer if layers and layer else "")
-        letter = "W" if kind == "weight" else "b"
-        return (Run(letter), Run(which, "sub"), *((Run(above, "sup"),) if above else ()))
+        place = above(int(layer) if layer else None, back is not None, layers=layers)
+        return Run(_LETTERS[kind]), Run(which, "sub"), *place
     owner, dot, part = name.rpartition(".")
     if dot and part in _LETTERS and re.fullmatch(r"\w{1,8}", owner):
         return Run(_LETTERS[part]), Run(owner, "sub")
@@ -130,8 +129,17 @@ def at_step(name: str, t: int) -> Rich:
 
 def state_name(name: str, layer: object, reverse: bool, *, layers: bool = False) -> Rich:
     """Return the name of a state in all steps: with its layer above, where there are several, and its direction."""
-    above = ("←" if reverse else "") + (str(layer) if layers and isinstance(layer, int) else "")
-    return (*name_of(name), *((Run(above, "sup"),) if above else ()))
+    return (*name_of(name), *above(layer, reverse, layers=layers))
+
+
+def above(layer: object, reverse: bool, *, layers: bool) -> Rich:
+    """Return what stands above a name: an arrow if its net reads from right to left, the layer if there are several.
+
+    >>> above(1, True, layers=True), above(1, False, layers=False)
+    ((Run(text='←1', shift='sup'),), ())
+    """
+    said = ("←" if reverse else "") + (str(layer) if layers and isinstance(layer, int) else "")
+    return (Run(said, "sup"),) if said else ()
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

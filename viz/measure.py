@@ -1,6 +1,7 @@
 """The numbers on a figure: values, adjoints, and what every edge sends back before summing.
 
-One sweep on arrays with the engine's own rules; a figure shows nothing that is not computed here.
+One sweep on arrays with the engine's own rules; a figure shows no norm that is not computed here. Shares are those of
+a flow (shares.py).
 """
 
 from __future__ import annotations
@@ -87,6 +88,11 @@ def norm(*arrays: Any) -> float:
     return largest * float(np.sqrt(np.sum((flat / largest) ** 2)))
 
 
+def rounding(dtype: np.dtype[Any], size: float) -> float:
+    """Return how far a sum may be off by rounding, 512 units in the last place of `size`, its terms' norms summed."""
+    return 512 * float(np.finfo(dtype).eps) * size
+
+
 def mark(sent: float | None, adjoint: float) -> Mark | None:
     """Return how an edge is drawn that turns the norm `adjoint` of its user into the norm `sent`."""
     if sent is None:
@@ -96,6 +102,11 @@ def mark(sent: float | None, adjoint: float) -> Mark | None:
     if sent == 0.0:
         return Mark("structural" if adjoint else "zero", 0.0, 0.0)
     return Mark("measured", sent, sent / adjoint if adjoint else math.inf)
+
+
+def handed_on(size: float | None) -> Mark | None:
+    """Return how an edge is drawn that hands on what arrives, of norm `size`: its gain is 1."""
+    return mark(size, size or 0.0)
 
 
 _REASONS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -12,12 +11,12 @@ from minigrad.derivative import pull_edge
 from minigrad.node import Array
 
 from .assemble import Assembly
-from .equations import TIGHT, Equations
+from .equations import Equations
 from .formula import FUNCTIONS
-from .measure import mark, norm
+from .measure import handed_on, mark, norm
 from .scene import Box, Equation, OpenScene, Scene
 from .timeline import LaneNodes
-from .words import Rich, Run, number, one_line, plural
+from .words import NO_BREAK, Rich, Run, number, one_line, plural, unbroken
 
 FEW = 4
 """Numbers that are written one by one; of more, the mean and the range are told."""
@@ -39,14 +38,14 @@ class Opened(Assembly):
         (self.open,) = shown
         times = self.timeline.times
         before, after = [t for t in times if t < self.open], [t for t in times if t > self.open]
-        self._states("initial", times[0] - 1)
+        self.add_states("initial", times[0] - 1)
         self._closed(before)
-        self._step(self.open)
+        self.add_step(self.open)
         self._closed(after)
-        self._states("initial", times[-1] + 1, reverse=True)
+        self.add_states("initial", times[-1] + 1, reverse=True)
         self._from_the_right(after)
         if self.timeline.end is not None:
-            self._step(self.timeline.end, "end")
+            self.add_step(self.timeline.end, "end")
         self.steps = (len(before), len(times), len(after))
 
     def finish(self, scene: Scene) -> OpenScene:
@@ -58,17 +57,16 @@ class Opened(Assembly):
         )
         said = f"Step {self.open + 1} of {count}, every operation a box; beside it its equations"
         said += " with the numbers of this run." if self.run is not None else "."
-        fields = {field.name: getattr(scene, field.name) for field in dataclasses.fields(scene)}
         self.maths = Equations(self.kinds, self.open, self.losses, self.layers)
-        fields |= {
-            "level": "open",
-            "title": (*scene.title, Run(f", step {self.open + 1} open")),
-            "subtitle": (Run(said),),
-            "hidden": (Run(hidden),) if hidden else (),
-            "equations": tuple(map(self._equation, self.maths.heads)),
-            "key": tuple(self._key()),
-        }
-        return OpenScene(**fields)
+        return OpenScene.of(
+            scene,
+            level="open",
+            title=(*scene.title, Run(f", step {self.open + 1} open")),
+            subtitle=(Run(said),),
+            hidden=(Run(hidden),) if hidden else (),
+            equations=tuple(map(self._equation, self.maths.heads)),
+            key=tuple(self._key()),
+        )
 
     def _closed(self, steps: Sequence[int]) -> None:
         """Add the column of the steps that are drawn as one box, with the states that leave it."""
@@ -77,7 +75,7 @@ class Opened(Assembly):
         first, last = steps[0], steps[-1]
         ends = [first + 1] if last == first else [first + 1, last + 1]
         between = ", " if last == first + 1 else " … "
-        column = self._column("closed", (Run("t = " + between.join(map(str, ends))),), len(steps))
+        column = self.add_column("closed", (Run("t = " + between.join(map(str, ends))),), len(steps))
         box = f"closed@{first}"
         kinds = sorted({cell[0][0] for cell in self.kinds.cells if cell[0]})
         title = one_line(f"{plural(len(steps), 'step')} of {', '.join(kinds) or 'the net'}, closed", 120)
@@ -91,6 +89,8 @@ class Opened(Assembly):
                 continue
             self._enter(lane, box, first - 1, last)
             self._leave(lane, box, column, last)
+        for bus in self.buses:
+            bus.pass_by(first, last, box)
 
     def _from_the_right(self, after: Sequence[int]) -> None:
         """Bring states that run from right to left to the boxes of closed steps; their pills come later."""
@@ -105,19 +105,18 @@ class Opened(Assembly):
         node, target = lane.nodes.get(at), lane.nodes.get(leaving)
         if node is None or node not in self.pills:
             return
-        uses = self._crossing(node, at)
-        sent = self._sent(uses)
-        after = None if target is None else self._sent(self._crossing(target, leaving))
-        self._edge(self.pills[node], box, mark(sent, after if after else sent or 0.0), node, uses)
+        uses = self.taken_up(node, at)
+        sent = self.sent(uses)
+        after = None if target is None else self.sent(self.taken_up(target, leaving))
+        self.add_edge(self.pills[node], box, mark(sent, after if after else sent or 0.0), node, uses)
 
     def _leave(self, lane: LaneNodes, box: str, column: int, t: int) -> None:
         node = lane.nodes.get(t)
         if node is None:
             return
-        self._pill(column, lane, node, t)
-        uses = self._crossing(node, t)
-        sent = self._sent(uses)
-        self._edge(box, self.pills[node], mark(sent, sent or 0.0), node, uses)
+        self.add_state(column, lane, node, t)
+        uses = self.taken_up(node, t)
+        self.add_edge(box, self.pills[node], handed_on(self.sent(uses)), node, uses)
 
     @property
     def losses(self) -> list[Node]:
@@ -151,8 +150,8 @@ class Opened(Assembly):
             sizes: list[Run] = []
             for place, part in enumerate(terms):
                 size = number(norm(self.maths.value(part, self.run)))
-                term = [Run(run.text.replace(" ", TIGHT), run.shift) for run in self.maths.text(head, part)]
-                sizes += [Run(", |" if place else "|"), *term, Run(f"|{TIGHT}{size}")]
+                term = [Run(unbroken(run.text), run.shift) for run in self.maths.text(head, part)]
+                sizes += [Run(", |" if place else "|"), *term, Run(f"|{NO_BREAK}{size}")]
             yield tuple(sizes)
         for node in self.maths.functions(head):
             yield self._slope(node)

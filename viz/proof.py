@@ -15,7 +15,7 @@ from rnn import Table
 
 from . import words
 from .labels import weight_name
-from .measure import Sweep, norm
+from .measure import Sweep, norm, rounding
 from .words import Rich, number, plural
 
 LARGEST = 2000
@@ -42,8 +42,8 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether the difference is rounding: 512 units in the last place of the sum of the contributions' norms."""
-        return self.difference <= 512 * float(np.finfo(self.weight.dtype).eps) * self.size
+        """Whether the difference is rounding of the contributions, by the sum of their norms."""
+        return self.difference <= rounding(self.weight.dtype, self.size)
 
     @property
     def sentence(self) -> Rich:

@@ -4,24 +4,32 @@ An edge of this drawing stands for one edge of every step. It may not show the n
 belongs to different nodes (h_1, h_2 ...), and adding it up would cancel where no gradient cancels. It shows the norm of
 all of it side by side, which is the root of the sum over the steps of the squared norms; its gain is that, over the
 same of what arrives at the users. Tooltips tell the smallest and the largest step.
+
+Shares of one gradient do add up: where the arrows show them, an edge has the sum over the steps, in which a path counts
+each time that it passes.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import networkx as nx
 
 from minigrad import Edge as Use
 from minigrad import Node
 
 from .assemble import Assembly
+from .folded import any_name, carried, extremes, general, span
 from .labels import shape_text
-from .measure import mark, norm
+from .measure import handed_on, mark, norm
 from .scene import Box, Cell, Column, Edge, Mark, RolledScene, Scene, Tag
+from .shares import label_of, noted, shared, summed
 from .timeline import LaneNodes
-from .words import Rich, Run, number, one_line, plain, plural, rich
+from .words import Rich, Run, number, one_line, percent, plain, plural, rich
 
 STEP, BEFORE, AFTER, END = "@t", "@t-1", "@t+1", "@end"
 """Endings of ids: of what happens at a step, of the states that come from the step before or, read backward, after, and
@@ -60,7 +68,7 @@ class Rolled(Assembly):
         self.flat = Unrolled(self.columns, self.cells, self.boxes, self.edges, step)
         self.box = {box.id: box for box in self.boxes}
         self.old, self.old_uses, self.members, self.uses = self.members, self.uses, {}, {}
-        self.members |= {item: self.old[item] for item in self.dock}
+        self.members |= {item.id: self.old[item.id] for item in self.dock.items}
         self.count, self.fewer, self.within = len(shown), 0, frozenset(shown)
         self.name: dict[str, str] = {}
         self.loops: Counter[str] = Counter()
@@ -77,42 +85,65 @@ class Rolled(Assembly):
         several = self.count > 1
         said = f"One drawing for {plural(self.count, 'step')}"
         said += "; each state comes back to its cell one step later." if self.loops else "."
-        if scene.reference:
-            said += " Gradient arrows run backward."
+        subtitle: Rich = (Run(said + " Gradient arrows run backward." * bool(scene.reference)),)
+        if self.flow is not None:
+            width = (Run(f"{said} Gradient arrows run backward: width is the share of ∂L/∂"), *label_of(self.flow))
+            subtitle = (*width, Run(" that passes, colour its sign. Widths add up at every box."))
         hidden = f"Hidden: {plural(self.count - 1, 'step')}, folded onto the one drawn. " if several else ""
-        if scene.reference and several:
+        if self.flow is not None and several:
+            hidden += (
+                f"Every edge stands for {self.count} uses: its share is the sum of theirs, in which a path counts each "
+            )
+            hidden += "time it passes; tooltips tell the smallest and the largest. "
+        elif scene.reference and several:
             hidden += f"Every edge stands for {self.count} uses: width is the root of the sum of their squared norms, "
             hidden += "colour that over the same of what arrived; tooltips tell the smallest and the largest. "
         if self.fewer:
             hidden += f"{self.fewer} of the boxes stand for fewer steps than {self.count}. "
-        fields = {field.name: getattr(scene, field.name) for field in dataclasses.fields(scene)} | {
-            "level": "rolled",
-            "title": (*scene.title, Run(", rolled")) if several else scene.title,
-            "subtitle": (Run(said),),
-            "hidden": (Run(hidden), *self._said_of_given()),
-            "norm": rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else (),
-        }
-        return RolledScene(**fields, table=tuple(self._table()))
+        return RolledScene.of(
+            scene,
+            level="rolled",
+            title=(*scene.title, Run(", rolled")) if several else scene.title,
+            subtitle=subtitle,
+            hidden=(Run(hidden), *self._said_of_given()),
+            norm=self._measured(scene),
+            table=tuple(self._table()),
+        )
 
-    def _title(self, node: Node, called: str) -> str:
+    def _measured(self, scene: Scene) -> Rich:
+        """Return what the width of an arrow is."""
+        if self.flow is not None:
+            return (Run("share of ∂L/∂"), *label_of(self.flow), Run(", all steps:"))
+        return rich("√Σ_t |∂L/∂·|² over the steps:") if scene.norm else ()
+
+    def title_of(self, node: Node, called: str) -> str:
         """Return the tooltip of a box that stays as it is: those of single steps would be thrown away."""
-        return super()._title(node, called) if node not in self.timeline.step or self._at_end(node) else ""
+        return super().title_of(node, called) if node not in self.timeline.step or self._at_end(node) else ""
 
     def _at_end(self, node: Node) -> bool:
         return self.timeline.end is not None and self.timeline.step[node] == self.timeline.end
 
     def _table(self) -> Iterable[tuple[Rich, ...]]:
-        """Yield the gradients that arrive at the states step by step: the first and the last of a long sequence."""
+        """Yield what arrives at the states step by step, gradients or shares: the first and the last of a long
+        sequence."""
         lanes = [lane for lane in self.timeline.lanes if lane.key in self.loops]
         times = self.timeline.times
-        if self.sweep is None or not 0 < len(lanes) <= MOST_LANES:
+        if (self.sweep is None and self.flow is None) or not 0 < len(lanes) <= MOST_LANES:
             return
-        yield (Run("t"),), *((Run("|∂L/∂"), *self._label(lane, "t"), Run("|")) for lane in lanes)
+        before, after = ("|∂L/∂", "|") if self.flow is None else ("share at ", "")
+        yield (Run("t"),), *((Run(before), *self._label(lane, "t"), Run(after)) for lane in lanes)
         ends = times if len(times) <= MOST_ROWS else [*times[: MOST_ROWS // 2], -1, *times[-(MOST_ROWS // 2) :]]
         for t in ends:
-            sizes = [self._adjoint([lane.nodes[t]]) if t in lane.nodes else None for lane in lanes]
-            row = ("" if size is None else number(size) for size in sizes) if t >= 0 else ("…" for _ in lanes)
+            row = ((self._arrives(lane.nodes[t]) if t in lane.nodes else "") if t >= 0 else "…" for lane in lanes)
             yield (Run(str(t + 1) if t >= 0 else "…"),), *((Run(text),) for text in row)
+
+    def _arrives(self, node: Node) -> str:
+        """Return what arrives at a state from all that uses it: the norm of the gradient, or its share."""
+        if self.flow is None:
+            size = self.adjoint([node])
+            return "" if size is None else number(size)
+        shares = self.flow.edge_shares
+        return percent(math.fsum(shares[use] for use in self.timeline.users[node] if use in shares))
 
     def _said_of_given(self) -> Rich:
         """Return which states are given, and at which step."""
@@ -122,7 +153,7 @@ class Rolled(Assembly):
             given = [lane for lane in self.timeline.lanes if lane.reverse == reverse and lane.key in self.loops]
             for place, lane in enumerate(given):
                 said.append(Run(", " if place else f"At t = {t + 1} the given "))
-                said += self._label(lane, str(_before(lane, t) + 1))
+                said += self._label(lane, str(lane.before(t) + 1))
             if given:
                 said.append(Run(f" {'comes' if len(given) == 1 else 'come'} in place of the loop. "))
         return tuple(said)
@@ -131,12 +162,12 @@ class Rolled(Assembly):
         lanes = self.timeline.lanes
         places = [BEFORE] * any(not lane.reverse for lane in lanes) + [STEP] + [AFTER] * any(la.reverse for la in lanes)
         places += [END] * any(column.kind == "end" for column in self.flat.columns)
-        heads = {STEP: _span(list(self.flat.step.values())), END: f"after t = {self.timeline.times[-1] + 1}"}
+        heads = {STEP: span(list(self.flat.step.values())), END: f"after t = {self.timeline.times[-1] + 1}"}
         kinds = {STEP: "step", END: "end"}
         self.column = {place: at for at, place in enumerate(places)}
         self.columns = []
         for place in places:
-            self._column(kinds.get(place, "initial"), (Run(heads[place]),) if place in heads else ())
+            self.add_column(kinds.get(place, "initial"), (Run(heads[place]),) if place in heads else ())
 
     def _fold_cells(self) -> None:
         found: dict[str, list[Cell]] = defaultdict(list)
@@ -145,7 +176,7 @@ class Rolled(Assembly):
         self.cells = []
         for key, cells in found.items():
             title = cells[0].title.rsplit(", t = ", 1)[0]
-            times = _span([self.flat.step.get(cell.column, -1) for cell in cells])
+            times = span([self.flat.step.get(cell.column, -1) for cell in cells])
             self.cells.append(Cell(f"{key}{STEP}", self.column[STEP], key, f"{title}, {times}"))
 
     def _fold_boxes(self) -> None:
@@ -178,8 +209,8 @@ class Rolled(Assembly):
         if t is not None and first.role == "input":
             label = (Run("x"), Run("t", "sub"))
         elif t is not None and first.role in ("state", "output", "loss"):
-            label = _general(label, t)
-            note = self._sum_of_losses(boxes) if first.role == "loss" else _general(note, t)
+            label = general(label, t)
+            note = self._sum_of_losses(boxes) if first.role == "loss" else general(note, t)
         elif first.role == "bus":
             first = dataclasses.replace(first, role="function", lane="")
             label = rich("all steps" if ending == END else "held")
@@ -190,7 +221,7 @@ class Rolled(Assembly):
             column=self.column[ending],
             label=label,
             note=note,
-            title=first.title if t is None else self._folded_title(_called(first, label, nodes), nodes),
+            title=first.title if t is None else self._folded_title(any_name(first, label, nodes), nodes),
             tags=tuple(self._folded_tags(identity, boxes)),
         )
 
@@ -206,11 +237,11 @@ class Rolled(Assembly):
         node = list(nodes.values())[-1]
         parts = [f"{called} = {node.op.name}", shape_text(node.shape), f"{plural(len(nodes), 'use')}"]
         if self.run is not None and node.dtype.kind == "f":
-            parts.append(f"|value| {_range({t: norm(self.run[n]) for t, n in nodes.items() if n in self.run})}")
+            parts.append(f"|value| {extremes({t: norm(self.run[n]) for t, n in nodes.items() if n in self.run})}")
         if self.sweep is not None:
             adjoints = self.sweep.adjoints
             sizes = {t: norm(adjoints[n]) for t, n in nodes.items() if n in adjoints}
-            parts += [f"|adjoint| {_range(sizes)}"] if sizes else []
+            parts += [f"|adjoint| {extremes(sizes)}"] if sizes else []
         if self.names.sites:
             parts.append(node.site)
         return one_line(", ".join(parts), 240)
@@ -227,10 +258,14 @@ class Rolled(Assembly):
             uses = [use for tag in same for use in self.old_uses[tag.id]]
             label = plain(same[0].label)
             title = f"{label}, {plural(len(uses), 'use')}"
-            sent = self._sent(uses)
+            sent = self.sent(uses)
             if sent is not None:
-                title += f"; their sum is {number(sent, 3)} of |dL/d{label}|"
-            tags.append(dataclasses.replace(same[0], id=f"{identity} {place}", title=title))
+                title += f"; together they contribute {number(sent, 3)} to |dL/d{label}|"
+            leaves = summed([tag.mark for tag in same])
+            if leaves is not None and leaves.share is not None:
+                title += f"; {percent(leaves.share, 3)} of the gradient leaves here"
+            name = f"{identity} {place}"
+            tags.append(dataclasses.replace(same[0], id=name, title=title, mark=leaves, note=noted(leaves)))
             self.uses[tags[-1].id] = uses
         return tags
 
@@ -239,8 +274,8 @@ class Rolled(Assembly):
         pills = {box.lane: box for box in self.flat.boxes if box.role == "state"}
         for lane in self.timeline.lanes:
             pill = pills.get(lane.key)
-            nodes = {t: lane.nodes[at] for t in self.flat.step.values() if (at := _before(lane, t)) in lane.nodes}
-            nodes = {t: n for t, n in nodes.items() if self._onward(lane, n, _before(lane, t))}
+            nodes = {t: lane.nodes[at] for t in self.flat.step.values() if (at := lane.before(t)) in lane.nodes}
+            nodes = {t: n for t, n in nodes.items() if self._onward(lane, n, lane.before(t))}
             if pill is None or not nodes:
                 continue
             if lane.reverse:
@@ -256,11 +291,11 @@ class Rolled(Assembly):
 
     def _label(self, lane: LaneNodes, step: str) -> Rich:
         t = self.timeline.times[0]
-        return tuple(Run(step, "sub") if run == Run(str(t + 1), "sub") else run for run in self._state_label(lane, t))
+        return general(self.state_label(lane, t), t, step)
 
     def _onward(self, lane: LaneNodes, node: Node, t: int) -> list[Use]:
         """Return the uses of the state `node` of step `t` in the step that comes next."""
-        after = t - 1 if lane.reverse else t + 1
+        after = lane.after(t)
         within = after in self.within
         return [use for use in self.timeline.users[node] if within and self.timeline.step.get(use.user) == after]
 
@@ -283,10 +318,22 @@ class Rolled(Assembly):
             place = (start, self.name[target.id], target.column)
             found[(*place[:2], seen[place])].append(edge)
             seen[place] += 1
+        self._leave_out_rounds(found)
         self.edges = []
         for (start, end, _), edges in found.items():
             uses = [use for edge in edges for use in self.old_uses[edge.id]]
             self._folded_edge(start, end, self._folded_mark(edges), edges, uses)
+
+    def _leave_out_rounds(self, found: dict[tuple[str, str, int], list[Edge]]) -> None:
+        """Leave out what fills a held value where that is read on the way to what fills it.
+
+        What the first step makes and all later ones read would, folded onto one step, feed itself.
+        """
+        graph = nx.DiGraph((start, end) for start, end, _ in found)
+        held = {self.name[box.id] for box in self.flat.boxes if box.role == "bus" and box.id in self.name}
+        for start, end, place in list(found):
+            if end in held and nx.has_path(graph, end, start):
+                self.undrawn += len(found.pop((start, end, place)))
 
     def _folded_mark(self, edges: Sequence[Edge]) -> Mark | None:
         """Return the root of the sum of squares of what the edges send, over that of what arrives at their users."""
@@ -295,17 +342,19 @@ class Rolled(Assembly):
             return None
         if all(found.state == "cut" for found in marks):
             return marks[0]
+        if self.flow is not None:
+            return summed(marks)
         sent = norm([found.norm for found in marks])
         if self.box[edges[0].target].role in HANDED_ON:
-            return mark(sent, sent)
-        arrives = [self._adjoint(self._leaving(self.old[edge.target])) for edge in edges]
+            return handed_on(sent)
+        arrives = [self.adjoint(self.leaving(self.old[edge.target])) for edge in edges]
         return mark(sent, norm([size or 0.0 for size in arrives]))
 
     def _folded_edge(
         self, start: str, end: str, found: Mark | None, edges: Sequence[Edge], uses: Sequence[Use]
     ) -> None:
         called = next((box.label for box in self.boxes if box.id == start), ()) or self.box[edges[0].target].label
-        sizes = {self.flat.step.get(self.box[e.target].column, -1): e.mark.norm for e in edges if e.mark}
+        sizes = {self.flat.step.get(self.box[e.target].column, -1): carried(e.mark) for e in edges if e.mark}
         shape = shape_text(uses[0].argument.shape) if uses else ""
         self._add(start, end, found, uses, f"{plain(called)}, {shape}", sizes)
 
@@ -314,9 +363,11 @@ class Rolled(Assembly):
     ) -> None:
         """Add an edge whose tooltip tells what comes back in all, and at the least and the most of its steps."""
         if found is not None and found.state == "measured":
-            title += f"; gradient {number(found.norm, 3)} comes back in all (root of the sum of squares)"
-            title += f", {_range(sizes)}" if len(sizes) > 1 else ""
-            title += f"; gain {number(found.gain, 3)}"
+            whole = f"gradient {number(found.norm, 3)} comes back in all (root of the sum of squares)"
+            if found.share is not None:
+                whole = f"{percent(found.share, 3)} of the gradient passes in all"
+            title += f"; {whole}, {extremes(sizes, found.share is not None)}" if len(sizes) > 1 else f"; {whole}"
+            title += f"; gain {number(found.gain, 3)}" if found.share is None else ""
         elif found is not None:
             title += f"; {found.state}"
         identity = f"{start} to {end} {len(self.edges)}"
@@ -334,9 +385,10 @@ class Rolled(Assembly):
         if not uses or here not in self.members:
             return
         self.loops[lane.key] = len(uses)
-        sizes = {t: size for t in uses if (size := self._sent(uses[t])) is not None}
+        handed = {t: back for t in uses if (back := self._handed(uses[t])) is not None}
+        sizes = {t: carried(back) for t, back in handed.items()}
         sent = norm(list(sizes.values())) if sizes else None
-        shown = mark(sent, sent or 0.0)
+        shown = handed_on(sent) if self.flow is None else summed(list(handed.values()))
         delay, before = f"{lane.key}.delay{STEP}", f"{lane.key}.state{AFTER if lane.reverse else BEFORE}"
         label = plain(self._label(lane, "t"))
         title = f"{label} is handed on to the next step, {plural(len(uses), 'time')}"
@@ -347,33 +399,7 @@ class Rolled(Assembly):
             found = [use for t in uses for use in uses[t]]
             self._add(start, end, shown, found, f"{label}, {plural(len(uses), 'loop')}", sizes)
 
-
-def _before(lane: LaneNodes, t: int) -> int:
-    return t + 1 if lane.reverse else t - 1
-
-
-def _called(box: Box, label: Rich, nodes: Mapping[int, Node]) -> str:
-    """Return what `box` is called at any step."""
-    named = next(iter(nodes.values())).name
-    return f"{one_line(named, 8)}_t" if named and box.role not in ("state", "input") else plain(label)
-
-
-def _general(label: Rich, t: int) -> Rich:
-    """Return `label`, made for step `t`, for any step."""
-    return tuple(Run("t", "sub") if run == Run(str(t + 1), "sub") else run for run in label)
-
-
-def _span(times: Sequence[int]) -> str:
-    """Return the steps as they are printed: `t = 1 … 4`."""
-    low, high = min(times) + 1, max(times) + 1
-    return f"t = {low}" if low == high else f"t = {low} … {high}"
-
-
-def _range(sizes: Mapping[int, float]) -> str:
-    """Return the smallest and the largest of the sizes by step."""
-    if not sizes:
-        return "unknown"
-    low, high = min(sizes, key=lambda t: sizes[t]), max(sizes, key=lambda t: sizes[t])
-    if sizes[low] == sizes[high]:
-        return number(sizes[low], 3)
-    return f"{number(sizes[low], 3)} (t = {low + 1}) to {number(sizes[high], 3)} (t = {high + 1})"
+    def _handed(self, uses: Sequence[Use]) -> Mark | None:
+        """Return what comes back to a state from the step that takes it up by `uses`."""
+        found = handed_on(self.sent(uses))
+        return found if self.flow is None else shared(found, uses, self.flow)

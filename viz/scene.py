@@ -7,9 +7,10 @@ back along it. Layout adds coordinates, renderers add ink; neither adds facts.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self, get_args
 
 from .facts import Facts
 from .words import Rich
@@ -32,6 +33,9 @@ Role = Literal[
     "delay",
     "closed",
 ]
+Level = Literal["cell", "op", "rolled", "open"]
+"""How much of a step is shown: gates and states, every operation, one drawing of all steps, or one step in full."""
+LEVELS: tuple[Level, ...] = get_args(Level)
 State = Literal["measured", "zero", "structural", "nonfinite", "cut", "wrong"]
 Measure = Literal["magnitude", "share"]
 """What the width of a gradient arrow says: the norm of what arrives, or the share of one gradient that passes."""
@@ -230,7 +234,7 @@ class DockItem:
 class Scene(Facts):
     """Everything one figure shows. Words are complete sentences, numbers in them are computed."""
 
-    level: Literal["cell", "op", "rolled", "open"]
+    level: Level
     title: Rich
     subtitle: Rich
     sentence: Rich
@@ -246,6 +250,12 @@ class Scene(Facts):
     edges: tuple[Edge, ...] = ()
     dock: tuple[DockItem, ...] = ()
     shows: Measure = "magnitude"
+
+    @classmethod
+    def of(cls, scene: Scene, **fields: Any) -> Self:
+        """Return `scene` as one of this class, with `fields` of its own or in place of those of `scene`."""
+        kept = {field.name: getattr(scene, field.name) for field in dataclasses.fields(scene)}
+        return cls(**(kept | fields))
 
     @property
     def scale(self) -> Scale:

@@ -19,7 +19,7 @@ from .labels import state_name, weight_name
 from .measure import norm
 from .scene import Box, Edge, Mark
 from .timeline import Timeline
-from .words import Rich, Run, number, one_line, percent, plural
+from .words import Rich, Run, number, one_line, percent, plural, tick
 
 Shares = Mapping[Use, float]
 Members = Mapping[str, Sequence[Node]]
@@ -29,6 +29,8 @@ LISTED = 4
 """Most uses of a source told one by one."""
 TOLERANCE = 1e-12
 """How far a sum of shares may be off, relative to the sum of their sizes."""
+UNDEFINED: Rich = (Run(f"{tick(False)} The shares are not numbers, so nothing can be checked."),)
+"""The proof line of shares of nothing, or of a gradient that is not finite."""
 
 
 def seen(outputs: list[Node], target: Node) -> list[Node]:
@@ -80,6 +82,23 @@ def shared(found: Mark | None, uses: Iterable[Use], flow: Flow) -> Mark | None:
         return Mark("measured", size, gain, share)
     stops = found is not None and found.state == "structural"
     return Mark("structural" if stops else "zero", size, gain, share)
+
+
+def summed(marks: Iterable[Mark | None]) -> Mark | None:
+    """Return the mark of an edge that stands for one edge of every step: its share is the sum of theirs.
+
+    A path counts each time that it passes, so what goes in still comes out. None where no path passes.
+    """
+    found = [each for each in marks if each is not None and each.share is not None]
+    if not found:
+        return None
+    shares = [each.share for each in found if each.share is not None]
+    size = norm([each.norm for each in found])
+    if not all(map(math.isfinite, shares)):
+        return Mark("nonfinite", size, math.nan, math.nan)
+    share = math.fsum(shares)
+    stops = all(each.state == "structural" for each in found)
+    return Mark("measured" if share else "structural" if stops else "zero", size, math.nan, share)
 
 
 def noted(found: Mark | None) -> Rich:
@@ -190,7 +209,7 @@ def proof(flow: Flow, boxes: Sequence[Box], edges: Sequence[Edge], members: Memb
     `members` are the nodes of every box, `drawn` the uses of every edge and tag.
     """
     if not defined(flow):
-        return (Run("✗ The shares are not numbers, so nothing can be checked."),)
+        return UNDEFINED
     uses = [use.share for use in flow.uses]
     off, size, whole = [abs(math.fsum(uses) - 1)], [1.0, math.fsum(map(abs, uses))], 0
     for into, out in balances(flow, boxes, edges, members, drawn):
@@ -201,7 +220,7 @@ def proof(flow: Flow, boxes: Sequence[Box], edges: Sequence[Edge], members: Memb
     many = "1 box passes" if whole == 1 else f"{whole} boxes pass"
     said = f" sum to 1 and {many} on what comes in" if holds else f" do NOT sum to 1, or one of {whole} boxes leaks"
     return (
-        Run(f"{'✓' if holds else '✗'} Shares of {plural(len(uses), 'use')} of "),
+        Run(f"{tick(holds)} Shares of {plural(len(uses), 'use')} of "),
         *label_of(flow),
         Run(f"{said}, max difference {number(max(off))}"),
     )

@@ -16,11 +16,11 @@ from .ink import Circle, Group, Item, Rect, Shape, Sheet
 from .layout.routes import Path
 from .layout.stamp import Word
 from .theme import literal, stylesheet
-from .words import SMALL, Rich, clean
+from .words import NO_BREAK, SMALL, Rich, clean
 
 _ANCHORS = {"middle": "m", "end": "e"}
 _CLASSES = re.compile(r' class="([^"]*)"')
-BLANKS = " \N{NO-BREAK SPACE}"
+BLANKS = f" {NO_BREAK}"
 STYLES = {"quiet": "q", "note": "q", "header": "q", "title": "b", "bold": "b", "pale": "pale", "inked": "inked"}
 """Class names of the styles of words."""
 

@@ -3,23 +3,32 @@
 Going back, a step takes the gradient of the state it leaves behind, |dL/ds_t|, to that of the state it took up,
 |dL/ds_{t-1}|. How far these are apart, in decades, is what the step does to the gradient on that lane; the step's
 value is the largest over its lanes. Most steps of a net do much the same: told are those that do more, where there is
-still a gradient to be seen.
+still a gradient to be seen. A figure that has no room for all steps shows its ends, and the foremost of these.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from . import words
-from .labels import name_of
+from .labels import state_name
 from .measure import Sweep, norm
 from .scene import FLOOR
 from .timeline import LaneNodes, Timeline, cell_of
-from .words import Rich, number
+from .words import Rich, Run, number, one_line, unbroken
 
+WHOLE = {"cell": 8, "op": 5}
+"""How many steps fit on a slide with text one can read; longer sequences show head, tail and the most telling steps."""
+FEW = {"cell": 6, "op": 4}
+"""How many steps a longer sequence shows of its two ends, if it shows nothing between."""
+ROOM = 1.5
+"""How many of these a step between them takes the place of, with the gap beside it."""
+MOST_TELLING = 4
+"""Most steps between the ends."""
 DIGITS = 2
 """Decimals of a decade that count: finer differences are rounding, and not the same on every machine."""
 
@@ -47,8 +56,8 @@ class Telling:
             done = "becomes exactly 0"
         else:
             done = f"{'shrinks' if self.change < 0 else 'grows'} by {number(abs(self.change))} decades"
-        place = f"t = {self.t + 1}".replace(" ", words.NO_BREAK)
-        return (words.Run(f"{place} (|∂L/∂"), *self.name, words.Run(f"| {done})"))
+        place = unbroken(f"t = {self.t + 1}")
+        return (Run(f"{place} (|∂L/∂"), *self.name, Run(f"| {done})"))
 
 
 def telling(timeline: Timeline, sweep: Sweep | None) -> list[Telling]:
@@ -67,9 +76,9 @@ def telling(timeline: Timeline, sweep: Sweep | None) -> list[Telling]:
     least = FLOOR * max((size for lane in sizes for size in lane.values() if math.isfinite(size)), default=0.0)
     found: dict[int, Telling] = {}
     for lane, known in zip(timeline.lanes, sizes, strict=True):
-        ahead, name = 1 if lane.reverse else -1, _name(lane, layers)
+        name = _name(lane, layers)
         for t in timeline.times:
-            after, before = known.get(t, 0.0), known.get(t + ahead)
+            after, before = known.get(t, 0.0), known.get(lane.before(t))
             if before is None or not least < after < math.inf:
                 continue
             each = Telling(t, name, _decades(before, after))
@@ -77,6 +86,31 @@ def telling(timeline: Timeline, sweep: Sweep | None) -> list[Telling]:
                 found[t] = each
     usual = round(float(np.median([each.value for each in found.values()])), DIGITS) if found else 0.0
     return sorted((each for each in found.values() if each.value > usual), key=lambda each: (-each.value, -each.t))
+
+
+def shown(
+    times: Sequence[int], level: str, steps: int | None, told: Sequence[Telling], wide: bool
+) -> tuple[list[int], list[Telling]]:
+    """Return the steps to show, all or the first, the last and the foremost of `told`; and which are these.
+
+    `steps` is how many there may be, `wide` whether the figure has columns beside those of the steps.
+    """
+    most = WHOLE[level] if steps is None else max(2, steps)
+    if len(times) <= most:
+        return list(times), []
+    few, room = (FEW[level], ROOM) if steps is None else (most, 1)
+    between = 1 if steps is None and wide else few // 3
+    for extra in range(min(between, MOST_TELLING, len(told)), -1, -1):
+        ends = int(few - room * extra)
+        head, tail = times[: ends - ends // 2], times[len(times) - ends // 2 :]
+        inner = [each for each in told if each.t not in head and each.t not in tail]
+        if len(inner) >= extra:
+            break
+    chosen = inner[:extra]
+    found = sorted({*head, *tail, *(each.t for each in chosen)})
+    # A gap is nearly as wide as a step: one that hides a single step hides it for nothing.
+    single = [b - 1 for a, b in itertools.pairwise(found) if b == a + 2 and b - 1 in times]
+    return sorted([*found, *single[: most - len(found)]]), chosen
 
 
 def _decades(before: float, after: float) -> float:
@@ -88,5 +122,4 @@ def _decades(before: float, after: float) -> float:
 def _name(lane: LaneNodes, layers: bool) -> Rich:
     """Return what the lane's state is called, with its layer and direction where there are several."""
     layer = cell_of(lane.last)[1]
-    above = ("←" if lane.reverse else "") + (str(layer) if layers and isinstance(layer, int) else "")
-    return (*name_of(words.one_line(lane.name, 8)), *((words.Run(above, "sup"),) if above else ()))
+    return state_name(one_line(lane.name, 8), layer, lane.reverse, layers=layers)

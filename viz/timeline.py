@@ -1,7 +1,7 @@
 """A graph sorted into time steps: which node belongs to which step, and what runs from step to step.
 
-Steps are read from the scope label `t`. Lanes are read from the edges that cross from one step to
-the next; two steps match node by node where they were made in the same order.
+Steps are read from the scope label `t`; where time starts again, phases stand one behind the other. Lanes are read from
+the edges that cross from one step to the next; two steps match node by node where they were made in the same order.
 """
 
 from __future__ import annotations
@@ -48,6 +48,14 @@ class LaneNodes:
     def last(self) -> Node:
         """The state after all steps."""
         return self.nodes[min(self.nodes) if self.reverse else max(self.nodes)]
+
+    def before(self, t: int) -> int:
+        """Return the step whose state step `t` takes up."""
+        return t + 1 if self.reverse else t - 1
+
+    def after(self, t: int) -> int:
+        """Return the step that takes up the state of step `t`."""
+        return t - 1 if self.reverse else t + 1
 
 
 class Timeline:
@@ -288,7 +296,7 @@ class Timeline:
         """Add the state after the last step, which no step consumes."""
         ahead = range(max(lane.nodes) + 1, self.times[-1] + 1 if self.times else 0)
         for t in reversed(range(min(lane.nodes))) if lane.reverse else ahead:
-            before = lane.nodes.get(t + 1 if lane.reverse else t - 1)
+            before = lane.nodes.get(lane.before(t))
             if before is None:
                 break
             found = [n for n in self.steps.get(t, ()) if self.key[n] == self.key.get(before)]

@@ -90,6 +90,16 @@ def one_line(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def unbroken(text: str) -> str:
+    """Return `text` with spaces at which no line is broken."""
+    return text.replace(" ", NO_BREAK)
+
+
+def tick(holds: bool) -> str:
+    """Return the sign before a proof."""
+    return "✓" if holds else "✗"
+
+
 def width(text: str | Rich, size: float) -> float:
     """Return how wide `text` is set at `size`, never less than what a sans-serif face needs.
 

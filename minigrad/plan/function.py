@@ -16,15 +16,14 @@ The way from nodes to calls, a module each:
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..collector import uncollected
 from ..node import Array, Node
 from ..run import fit, leaf_value, needed, run
 from . import checkpoint
@@ -116,19 +115,6 @@ class _Workspace(NamedTuple):
     outputs: list[Array]
 
 
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """Planning makes many small objects that all stay: looking for garbage among them takes as long as the planning."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 class Function:
     """A compiled graph; call it with one array an input. See `function`.
 
@@ -156,7 +142,7 @@ class Function:
         self.passes = tuple(name for name in PASSES if name in passes and name in possible)
         self._outputs = outputs
         self._targets = _flatten(outputs)
-        with _no_collections():
+        with uncollected():
             computed = self._targets
             if checkpoints is not None:
                 computed = checkpoint.recomputed(self._targets, {*checkpoints, *self.inputs})
@@ -197,7 +183,7 @@ class Function:
             if not np.abs(values[leaf]).max(initial=0) <= ORDINARY:
                 if self._careful is None:
                     passes = [name for name in self.passes if name != "regroup_products"]
-                    with _no_collections():
+                    with uncollected():
                         self._careful = self._compiled(_needed(self._computed, self.inputs), passes)
                 return self._careful
         return self._plan

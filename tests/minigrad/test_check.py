@@ -8,7 +8,8 @@ import textwrap
 
 import pytest
 
-from minigrad.check import Misuse, check_arguments, run_check
+from minigrad.check import check_arguments, run_check
+from minigrad.errors import Misuse
 from minigrad.ops import REGISTRY
 
 FILE = """

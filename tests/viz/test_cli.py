@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from viz import cli
-from viz.cli import main
+from viz.cli import COMMANDS, main
 
 
 def refused(capsys, *arguments):
@@ -60,7 +61,7 @@ def test_opens_the_step_that_is_asked_for(tmp_path, capsys):
         (["--level", "open", "--step", "two"], "--step expects a whole number, got 'two'"),
         (["--step", "2"], "--step says which step is open; it goes with --level open"),
         (["--level", "rolled", "--step", "2"], "it goes with --level open"),
-        (["--level", "open", "--step", "2", "--chart", "river"], "it goes with --level open"),
+        (["--level", "open", "--step", "2", "--chart", "river"], "--level open is for the net"),
         (["--level", "folded"], "choose from"),
     ],
 )
@@ -126,6 +127,11 @@ def test_writes_to_the_working_folder_by_default(tmp_path, monkeypatch):
         (["draw", "lstm", "--seed", "-1"], "--seed expects"),
         (["draw", "lstm", "--text", "ab", "--steps", "3"], "not allowed with"),
         (["draw", "lstm", "--level", "atom"], "'atom'"),
+        (["draw", "lstm", "--level", "rolled", "--whole"], "--level rolled shows one drawing of all steps; leave out"),
+        (["inspect", "lstm", "--level", "open", "--whole"], "--level open shows one step; leave out --whole"),
+        (["draw", "lstm", "--chart", "river", "--level", "op"], "--level op is for the net: a river has no edges"),
+        (["draw", "lstm", "--chart", "ledger", "--whole"], "--whole is for the net: a ledger has no edges"),
+        (["draw", "lstm", "--chart", "triangle", "--engine", "dot"], "--engine dot is for the net"),
         (["draw", "lstm", "-o", "x.bmp"], "must end in one of .svg"),
         (["draw", "lstm", "-o", ""], "expects a file name"),
         (["draw", "lstm", "-o", "no/such/folder/x.svg"], "does not exist"),
@@ -168,7 +174,7 @@ def test_the_file_has_the_permissions_of_any_new_file(tmp_path):
 
 
 def test_an_unforeseen_failure_is_a_sentence_and_one(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "study", lambda _, **__: 1 / 0)
+    monkeypatch.setattr("viz.options.study", lambda _, **__: 1 / 0)
     assert main(["draw", "rnn"]) == 1
     err = capsys.readouterr().err
     assert "ZeroDivisionError" in err
@@ -208,6 +214,19 @@ def test_the_figure_in_the_readme_is_what_its_command_draws(tmp_path):
         re.sub(r"mg[0-9a-f]{8}", "id", re.sub(r"max difference [\d.e-]+", "max difference", svg)) for svg in drawn
     ]
     assert without_rounding[0] == without_rounding[1]
+
+
+def test_the_commands_of_the_readme_are_commands(tmp_path, monkeypatch, capsys):
+    """Those that draw or teach are run, the others read; what one row writes, another may read."""
+    monkeypatch.chdir(tmp_path)
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    commands = [shlex.split(found)[1:] for found in re.findall(r"^\| `(minigrad .+?)` \|", readme, re.MULTILINE)]
+    assert {command[0] for command in commands} == set(COMMANDS)
+    for command in commands:
+        if command[0] in ("draw", "inspect", "lesson") and "dot" not in command:
+            assert main(command) == 0, (command, capsys.readouterr().err)
+        else:
+            cli._parser().parse_args(command)
 
 
 @pytest.mark.parametrize(

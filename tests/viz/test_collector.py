@@ -6,7 +6,7 @@ import pytest
 
 import rnn
 import viz
-from viz.collector import uncollected
+from minigrad.collector import uncollected
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -156,6 +156,20 @@ def test_the_scene_is_that_of_the_lanes_and_the_bytes_are_the_same_again():
 
 
 @needs_graphviz
+@pytest.mark.parametrize("level", ["open", "rolled"])
+def test_what_stands_beside_the_lanes_stands_beside_the_graph_of_dot(level):
+    """The caption of an open step promises its equations; a rolled cell has its table."""
+    reading = rnn.read("hello", rnn.RNN, 3)
+    words = []
+    for engine in ("lanes", "dot"):
+        figure = viz.draw(reading, level=level, engine=engine)
+        right = max(spot.right for _, spot in figure.picture.body.boxes)
+        words.append([word.text for word in figure.picture.body.words if word.anchor != "middle" and word.x > right])
+        assert all(word.x <= figure.picture.body.width for word in figure.picture.body.words)
+    assert words[0] == words[1] != []
+
+
+@needs_graphviz
 def test_showing_and_saving_start_no_program(monkeypatch):
     figure = viz.draw(rnn.read("hel", rnn.GRU), engine="dot")
 

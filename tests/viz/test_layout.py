@@ -358,3 +358,20 @@ def test_columns_that_are_alike_share_their_routes(level):
     for _, placed in long.body.wires:
         assert placed.forward.path.start[0] == placed.route.forward.path.start[0] + placed.dx
         assert placed.back.head[0][0] == placed.route.back.head[0][0] + placed.dx
+
+
+@pytest.mark.parametrize("level", ["op", "open"])
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM, rnn.GRU])
+def test_a_state_leaves_its_step_round_the_boxes_of_the_other_direction(cell, level):
+    """The boxes that make the states of both directions stand in one row, and only the forward ones run on."""
+    picture = viz.draw(rnn.read("hel", partial(cell, layers=2, bidirectional=True)), level=level).picture
+    spots = {box.id: spot for box, spot in picture.body.boxes}
+    states = {box.id for box, _ in picture.body.boxes if box.role == "state"}
+    for edge, found in picture.body.wires:
+        if edge.target not in states:
+            continue
+        for (a, b), (c, d) in itertools.pairwise(found.forward.path.points()):
+            for name, spot in spots.items():
+                across = min(max(a, c), spot.right) - max(min(a, c), spot.left)
+                down = min(max(b, d), spot.bottom) - max(min(b, d), spot.top)
+                assert name in (edge.source, edge.target) or min(across, down) < 0, (edge.id, name)

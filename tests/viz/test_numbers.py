@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 import minigrad as mg
 import rnn
 import viz
-from viz.drawing import scene_of, study
+from viz.drawing import scene_of
 from viz.measure import backward, mark, norm
 from viz.proof import prove
 from viz.scene import Mark, Scale
+from viz.study import study
 from viz.words import number, plain
 
 finite = st.floats(-1e3, 1e3)

@@ -20,15 +20,17 @@ import rnn
 import viz
 from rnn.testing import recurrent_nets
 from viz import tikz
-from viz.drawing import study
-from viz.equations import TIGHT, Equations
+from viz.equations import Equations
 from viz.figure import WRITERS
 from viz.opened import FLAT
-from viz.words import Rich, Run, plain
+from viz.study import study
+from viz.words import NO_BREAK, Rich, Run, plain
+
+from .subjects import IN_TIME
 
 NETS = recurrent_nets(lengths=False)
 MARKS = {"": "{}", "sub": "⟨{}⟩", "sup": "⟪{}⟫"}
-SIGNS = {"⊙": "*", "−": "-", TIGHT: "@", "; 1)": ")"}
+SIGNS = {"⊙": "*", "−": "-", NO_BREAK: "@", "; 1)": ")"}
 FUNCTIONS = {
     "σ": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
@@ -149,13 +151,13 @@ def test_every_equation_as_it_is_printed_gives_the_number_of_the_run(net, data):
 )
 def test_the_equations_are_those_of_the_books(cell, wanted):
     scene = viz.draw(rnn.read("hello", cell), level="open", step=2).scene
-    written = [plain(equation.formula).replace(TIGHT, " ") for equation in scene.equations]
+    written = [plain(equation.formula).replace(NO_BREAK, " ") for equation in scene.equations]
     assert written == [*wanted, "y_3 = W_hy h_3 + b_y", "L_3 = Σ_0 cross-entropy(y_3, 2) / 1"]
 
 
 def test_stacked_nets_name_layers_and_the_key_says_which_rows_a_gate_takes():
     scene = viz.draw(rnn.read("hello", partial(rnn.LSTM, layers=2)), level="open", step=1).scene
-    written = [plain(equation.formula).replace(TIGHT, " ") for equation in scene.equations]
+    written = [plain(equation.formula).replace(NO_BREAK, " ") for equation in scene.equations]
     assert "f_2^1 = σ(W_if^1 h_2^0 + b_if^1 + W_hf^1 h_1^1 + b_hf^1)" in written
     assert plain(scene.key[0]).endswith("b_hh^1: i 1–8, f 9–16, g 17–24, o 25–32.")
 
@@ -210,7 +212,7 @@ def nested() -> mg.Node:
 def test_slices_of_slices_pieces_of_tables_and_named_sums():
     assert check_equations(nested(), 1) == 3
     maths, run = maths_of(nested(), 1)
-    printed = [plain(maths.formula(head)).replace(TIGHT, " ") for head in maths.heads]
+    printed = [plain(maths.formula(head)).replace(NO_BREAK, " ") for head in maths.heads]
     assert printed == ["g_2 = tanh(W_ig x_2 + h_1)", "s_2 = g_2 + P[:, 4:6]^T", "h_2 = tanh(W_ih[0:2] x_2 + s_2 + g_2)"]
     for head in maths.heads:
         total = sum(maths.value(part, run) for part in maths.summands(head))
@@ -358,7 +360,7 @@ def test_saturated_gates_are_counted():
     scene = viz.draw(mg.sum(net.steps[-1].h), level="open", step=1).scene
     gates = {plain(e.formula)[0]: plain(e.numbers[-1]) for e in scene.equations}
     assert gates["f"] == "σ′ all 0; 8 of 8 saturated"
-    assert gates["c"].startswith("|f_2 ⊙ c_1|".replace(" ", TIGHT))
+    assert gates["c"].startswith("|f_2 ⊙ c_1|".replace(" ", NO_BREAK))
 
 
 def test_every_format_is_written_well_formed_with_its_equations(tmp_path):
@@ -423,3 +425,24 @@ def test_the_same_figure_has_the_same_bytes(net, data):
     assert viz.draw(loss, level="open", step=t).svg == viz.draw(loss, level="open", step=t).svg
     assert viz.draw(loss, level="rolled").svg == viz.draw(loss, level="rolled").svg
     assert not math.isnan(viz.draw(loss, level="rolled").picture.height)
+
+
+@pytest.mark.parametrize("name", ["all outputs", "long all outputs", "bidirectional all outputs"])
+def test_what_gathers_all_steps_is_led_over_the_closed_ones(name):
+    """The line of gathered states runs on from column to column, and takes in what the closed steps give to it."""
+    subject = IN_TIME[name]()
+    steps = len(study(subject).timeline.times)
+    for step in (0, steps // 2, steps - 1):
+        figure = viz.draw(subject, level="open", edges="share", step=step)
+        scene = figure.picture.scene
+        buses = {box.id for box in scene.boxes if box.role == "bus"}
+        assert buses
+        for bus in buses:
+            into = [edge.mark.share for edge in scene.edges if edge.source == bus and edge.mark]
+            out = [edge.mark.share for edge in scene.edges if edge.target == bus and edge.mark]
+            assert math.fsum(into) == pytest.approx(math.fsum(out), rel=1e-9, abs=1e-12), bus
+        spots = {box.id: spot for box, spot in figure.picture.body.boxes}
+        for edge, found in figure.picture.body.wires:
+            ends = {edge.source: found.forward.path.start, edge.target: found.forward.head[0]}
+            for (x, y), spot in ((point, spots[box]) for box, point in ends.items()):
+                assert max(abs(x - spot.x) - spot.w / 2, abs(y - spot.y) - spot.h / 2) < 8, (step, edge.id)

@@ -13,7 +13,7 @@ from functools import partial
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
@@ -23,6 +23,8 @@ from rnn.testing import recurrent_nets
 from viz.figure import WRITERS
 from viz.scene import Scene
 from viz.words import plain
+
+from .subjects import IN_TIME
 
 NETS = recurrent_nets(lengths=False)
 
@@ -79,6 +81,63 @@ def test_the_gain_is_what_is_sent_over_what_arrives_both_over_all_steps(net):
         if marks and all(mark.state == "measured" and mark.gain for mark in marks):
             arrives = math.hypot(*(mark.norm / mark.gain for mark in marks))
             assert edge.mark.gain == pytest.approx(edge.mark.norm / arrives, rel=1e-9), key
+
+
+@settings(max_examples=20)
+@given(NETS)
+def test_a_share_is_the_sum_over_the_steps_and_passes_every_box_whole(net):
+    loss = mg.ops.add_n(*net.losses) if len(net.losses) > 1 else net.losses[0]
+    try:
+        rolled, unrolled = (viz.draw(loss, edges="share", level=level, steps=99).scene for level in ("rolled", "cell"))
+    except ValueError as error:
+        assume("there is none" not in str(error))
+        raise
+    assert rolled.shows == "share"
+    assert plain(rolled.proof) == "" or "NOT" not in plain(rolled.proof)
+    wanted = classes(unrolled)
+    for key, (edge,) in folded(rolled).items():
+        shares = [old.mark.share for old in wanted[key] if old.mark]
+        assert (edge.mark is None) == (not shares), key
+        if shares:
+            assert edge.mark.share == pytest.approx(math.fsum(shares), rel=1e-12, abs=1e-15, nan_ok=True), key
+    by_label = defaultdict(float)
+    for tag in (tag for box in unrolled.boxes for tag in box.tags if tag.mark):
+        by_label[plain(tag.label)] += tag.mark.share
+    tags = {plain(tag.label): tag for box in rolled.boxes for tag in box.tags if tag.mark}
+    assert tags.keys() == by_label.keys()
+    for label, tag in tags.items():
+        assert tag.mark.share == pytest.approx(by_label[label], rel=1e-12, nan_ok=True)
+        assert "of the gradient leaves here" in tag.title or tag.mark.state == "nonfinite"
+
+
+def test_the_loops_carry_the_steps_that_a_path_of_the_gradient_runs_over():
+    reading = rnn.read("hello", rnn.LSTM)
+    scene = viz.draw(reading, level="rolled", edges="share").scene
+    loops = {edge.source: edge.mark.share for edge in scene.edges if edge.target.endswith(".delay@t")}
+    weight = reading.unrolled.model.parameters["weight_hh_l0"]
+    flow = mg.flow(reading.loss, weight)
+    crossing = [
+        share
+        for use, share in flow.edge_shares.items()
+        if None not in (at := [node.scope.get("t") for node in (use.argument, use.user)]) and at[0] + 1 == at[1]
+    ]
+    assert len(loops) == 2
+    assert math.fsum(loops.values()) == pytest.approx(math.fsum(crossing), rel=1e-12)
+    assert "a path runs over 0.29 steps" in plain(scene.sentence)
+    assert math.fsum(loops.values()) == pytest.approx(0.29, abs=0.005)
+    said = plain(scene.subtitle) + plain(scene.hidden) + plain(scene.norm)
+    assert "width is the share of ∂L/∂W_hh that passes, colour its sign" in said
+    assert "its share is the sum of theirs" in said
+    assert "share of ∂L/∂W_hh, all steps:" in said
+    assert "norm" not in said
+    head, *rows = [[plain(entry) for entry in row] for row in scene.table]
+    assert head == ["t", "share at h_t", "share at c_t"]
+    for row, step in zip(rows, reading.unrolled.steps, strict=True):
+        shares = (0.0 if step.t == 0 else flow.through([node]).share for node in (step.h, step.c))
+        assert [float(entry.rstrip(" %")) / 100 for entry in row[1:]] == pytest.approx(list(shares), rel=0.06)
+    title = next(edge.title for edge in scene.edges if edge.source.endswith(".delay@t"))
+    assert "of the gradient passes in all, " in title
+    assert "root" not in title
 
 
 @settings(max_examples=20)
@@ -156,7 +215,11 @@ def test_every_weight_is_shown_once_in_a_cell_with_all_its_uses(activation):
     figure = viz.draw(mg.ops.add_n(*(mg.sum(step.h) for step in net.steps)), level="rolled")
     (tags,) = (box.tags for box in figure.scene.boxes if box.tags)
     assert [plain(tag.label) for tag in tags] == ["W_hh", "W_ih", "b_hh", "b_ih"]
-    assert all(tag.title.startswith(f"{plain(tag.label)}, 4 uses; their sum is ") for tag in tags)
+    assert all(
+        tag.title.startswith(f"{plain(tag.label)}, 4 uses; together they contribute ")
+        and tag.title.endswith(f" to |dL/d{plain(tag.label)}|")
+        for tag in tags
+    )
     assert [len(figure.behind.uses[tag.id]) for tag in tags] == [4] * 4
 
 
@@ -241,10 +304,34 @@ def test_what_was_made_at_one_step_and_is_used_at_all_is_drawn_once():
     assert "delay ×3" in {plain(box.label) for box in scene.boxes}
 
 
+def test_what_a_step_makes_for_all_later_ones_does_not_feed_itself():
+    h, w, first = mg.constant([[0.5]]), mg.parameter([[0.5]], name="w"), mg.constant([[0.0]])
+    for t in range(4):
+        with mg.scope("cell", t=t):
+            h = mg.tanh(h @ w + first).named("h")
+        first = h if t == 0 else first
+    figure = viz.draw(mg.sum(h), level="rolled")
+    scene = figure.scene
+    step = {box.id for box in scene.boxes if box.id.endswith("@t") and box.role != "delay"}
+    inner = nx.DiGraph((edge.source, edge.target) for edge in scene.edges if {edge.source, edge.target} <= step)
+    assert nx.is_directed_acyclic_graph(inner)
+    assert {box.id for box, _ in figure.picture.body.boxes} == {box.id for box in scene.boxes}
+    assert "held" in {plain(box.label) for box in scene.boxes}
+    assert plain(scene.note) == "Not drawn: 1 edge that skips a step."
+
+
 def test_a_graph_without_steps_cannot_be_rolled():
     x = mg.parameter([1.0, 2.0], name="x")
     with pytest.raises(ValueError, match=r'level "rolled" needs a graph made in steps .* draw it at level "op"'):
         viz.draw(mg.sum(x * x), level="rolled")
+
+
+@pytest.mark.parametrize("level", ["rolled", "open"])
+@pytest.mark.parametrize("name", ["encoder decoder", "attended", "chunks", "bridge"])
+def test_nets_in_a_row_are_not_folded_onto_one(name, level):
+    """Their weights differ, or their steps are counted twice: one cell, or one step of all, would tell neither's."""
+    with pytest.raises(ValueError, match=rf'level "{level}" shows the steps of one net; this graph has 2 in a row'):
+        viz.draw(IN_TIME[name](), level=level)
 
 
 def test_a_gradient_that_is_none_is_drawn_and_not_folded_away():

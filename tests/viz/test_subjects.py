@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 import minigrad as mg
 import rnn
 import viz
-from viz.drawing import study
 from viz.figure import WRITERS, Figure
 from viz.labels import short
 from viz.measure import norm
 from viz.phases import phases, root
 from viz.proof import prove_uses
+from viz.study import study
 from viz.timeline import Timeline
 from viz.words import plain
 
@@ -134,6 +134,9 @@ def test_encoder_and_decoder_are_told_apart():
     figure = viz.draw(encoder_decoder())
     assert headers(figure) == [f"{name} t = {t}" for name in ("encoder", "decoder") for t in (1, 2, 3)]
     assert "RNN encoder and decoder, 3 + 3 steps" in plain(figure.scene.title)
+    losses = {plain(box.label) for box in figure.scene.boxes if box.role == "loss"}
+    assert losses == {"L_1", "L_2", "L_3"}
+    assert "L = L_1 + … + L_3" in plain(figure.scene.subtitle).replace("\u00a0", " ")
     states = [plain(box.label) for box in figure.scene.boxes if box.role == "state"]
     assert states == ["h_0", "h_1", "h_2", "h_3", "h′_1", "h′_2", "h′_3"]
     weights = [plain(item.label) for item in figure.scene.dock]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import minigrad as mg
 import rnn
 import viz
-from viz.drawing import FEW, WHOLE, study
 from viz.measure import norm
-from viz.telling import telling
+from viz.study import study
+from viz.telling import FEW, WHOLE, telling
 from viz.words import plain
 
 CELLS = {"rnn": rnn.RNN, "lstm": rnn.LSTM, "gru": rnn.GRU}

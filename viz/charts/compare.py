@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -22,7 +23,7 @@ from .river_sheet import LEFT, Frame
 from .triangle import MOST_DECADES, Triangle
 
 NARROW = 640.0
-"""Width of a chart that stands beside others."""
+"""Width of a chart, and least width of a graph, that stands beside others."""
 SLIDE = 16 / 9
 HEADING = 24.0
 
@@ -44,16 +45,16 @@ class Comparison(Chart):
 
     def sheet(self, wide: float = 0.0) -> Sheet:
         """Return the scenes as ink."""
-        sheets = [ink(arrange(part)) if isinstance(part, Scene) else part.sheet(NARROW) for part in self.parts]
+        sheets = [ink(arrange(part, NARROW)) if isinstance(part, Scene) else part.sheet(NARROW) for part in self.parts]
         columns = self.columns or _columns(sheets)
-        across = max(sheet.width for sheet in sheets)
-        size = HEADING * max(1.0, across * columns / 1600)
+        lefts = _lefts(sheets, columns)
+        size = HEADING * max(1.0, lefts[-1] / 1600)
         items: list[Item] = []
         y, right = 0.6 * EDGE, 0.0
         for start in range(0, len(sheets), columns):
             row = range(start, min(start + columns, len(sheets)))
             for place, number in enumerate(row):
-                x = place * across
+                x = lefts[place]
                 name = one_line(self.names[number])
                 items.append(Word((Run(name),), x + EDGE, y + size, size, "start", "title"))
                 items.append(Group(sheets[number].items, offset=(x, y + 0.8 * size)))
@@ -65,13 +66,18 @@ class Comparison(Chart):
 
 def _columns(sheets: Sequence[Sheet]) -> int:
     """Return how many columns make the figures largest on a slide."""
-    wide, high = max(sheet.width for sheet in sheets), max(sheet.height for sheet in sheets)
+    high = max(sheet.height for sheet in sheets)
 
     def size(columns: int) -> float:
         rows = -(-len(sheets) // columns)
-        return min(SLIDE / (columns * wide), 1 / (rows * (high + HEADING)))
+        return min(SLIDE / _lefts(sheets, columns)[-1], 1 / (rows * (high + HEADING)))
 
     return max(range(1, len(sheets) + 1), key=lambda columns: (size(columns), columns))
+
+
+def _lefts(sheets: Sequence[Sheet], columns: int) -> list[float]:
+    """Return where each column begins, as wide as the widest figure in it, and where the last one ends."""
+    return [0.0, *itertools.accumulate(max(sheet.width for sheet in sheets[at::columns]) for at in range(columns))]
 
 
 def scene(scenes: Mapping[str, Scene | Chart], columns: int | None = None) -> Comparison:
@@ -92,7 +98,8 @@ def _kind(part: Scene | Chart) -> str:
     """Return what a figure must share with another to be compared: what it is, and what its arrows show."""
     if not isinstance(part, Scene):
         return part.kind
-    return "lanes" if part.shows == "magnitude" else "lanes of shares"
+    rolled = "rolled " if part.level == "rolled" else ""  # whose arrows show the steps together
+    return f"{rolled}lanes" if part.shows == "magnitude" else f"{rolled}lanes of shares"
 
 
 def _shared(parts: list[Any]) -> list[Any]:

@@ -15,8 +15,9 @@ from minigrad.paths import Flow
 
 from ..chart import WIDTH, Chart, proved
 from ..ink import Sheet
-from ..labels import at_step, name_of, weight_name
-from ..measure import norm
+from ..labels import at_step, name_of
+from ..measure import norm, rounding
+from ..shares import label_of
 from ..words import Rich, Run, number, one_line
 
 
@@ -82,7 +83,7 @@ def scene(flow: Flow, parts: Mapping[Any, Any] | None, by: str, top: int, budget
     else:
         lines = _parts(parts, top)
     whole = _arrays(flow.gradient)
-    label = weight_name(flow.sources[0], flow.y) if len(flow.sources) == 1 else (Run("all sources"),)
+    label = label_of(flow)
     total = norm(*whole)
     entries = tuple(
         Entry(line.label, "" if line.count is None else str(line.count), line.norm, line.share, line.rest)
@@ -199,6 +200,6 @@ def _proof(label: Rich, lines: Sequence[_Line], whole: Sequence[Any]) -> Rich:
         sums = [total + part for total, part in zip(sums, line.gradients, strict=True)]
     differences = [float(np.max(np.abs(total - part), initial=0.0)) for total, part in zip(sums, whole, strict=True)]
     difference = math.nan if any(map(math.isnan, differences)) else max(differences)
-    precision = max(float(np.finfo(np.asarray(gradient).dtype).eps) for gradient in whole)
     size = math.fsum(line.norm for line in lines)
-    return proved(difference <= 512 * precision * size, len(lines), label, difference, "entry")
+    tolerance = max(rounding(np.asarray(gradient).dtype, size) for gradient in whole)
+    return proved(difference <= tolerance, len(lines), label, difference, "entry")

@@ -14,9 +14,9 @@ from minigrad.paths import Flow
 from ..chart import WIDTH, Chart
 from ..ink import Sheet
 from ..labels import name_of
-from ..shares import begun, defined, label_of, passed
+from ..shares import TOLERANCE, UNDEFINED, begun, defined, label_of, passed
 from ..timeline import Timeline
-from ..words import Rich, Run, number, one_line, plural
+from ..words import Rich, Run, number, one_line, plural, tick
 
 MOST_STEPS = 64
 """Most steps with a place of their own; longer sequences are shown in blocks of steps."""
@@ -201,8 +201,8 @@ def _proof(stages: tuple[Stage, ...], bands: tuple[Band, ...], direct: float) ->
         off.append(abs(math.fsum((*before, *after, *forward, *backward, direct)) - 1))
         size.append(math.fsum(map(abs, (*out, *into, *before, *after))))
     if not all(map(math.isfinite, (*off, *size))):
-        return (Run("✗ The shares are not numbers, so nothing can be checked."),)
+        return UNDEFINED
     difference = max(off)
-    holds = difference <= 1e-12 * max(size)
+    holds = difference <= TOLERANCE * max(size)
     said = "goes in and out alike at every step, and sums to 1 between any two" if holds else "is NOT conserved"
-    return (Run(one_line(f"{'✓' if holds else '✗'} The flow {said}, max difference {number(difference)}", 200)),)
+    return (Run(one_line(f"{tick(holds)} The flow {said}, max difference {number(difference)}", 200)),)

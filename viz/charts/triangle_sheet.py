@@ -47,8 +47,13 @@ def lay(chart: Triangle, wide: float) -> Sheet:
         notes.append((Run(f"Each square stands for {size} contributions and has the colour of the largest."),))
     unseen = len(chart.lags) - len(_visible(chart))
     if full and unseen:
-        beyond = (Run(f"By lag, the last {unseen} are not shown: their norms are below "), *_power(chart.low))
-        notes.append((*beyond, Run(" and their shares below 10"), Run("−9", "sup"), Run(".")))
+        last, its, own = (
+            ("last is", "its norm is", "its share")
+            if unseen == 1
+            else (f"last {unseen} are", "their norms are", "their shares")
+        )
+        beyond = (Run(f"By lag, the {last} not shown: {its} below "), *_power(chart.low))
+        notes.append((*beyond, Run(f" and {own} below 10"), Run("−9", "sup"), Run(".")))
     return page.close(*notes)
 
 

@@ -1,6 +1,7 @@
 """`inspect`: a graph one can walk through, in one HTML file.
 
-The page holds the drawings at both levels, and everything that is known of every node and edge they show.
+The page holds the drawing and one at another level of detail, where the graph has one, and everything that is known of
+every node and edge they show.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from typing import Any
 
 from minigrad.paths import Flow
 
-from ..drawing import LEVELS, WHOLE, Level, Study, Subject, figure_of, study
+from ..drawing import figure_of
 from ..figure import Figure
-from ..scene import Measure, Scene
+from ..scene import LEVELS, Level, Measure, Scene
 from ..shares import default_flow
+from ..study import Study, Subject, study
 from ..svg import render
+from ..telling import WHOLE
 from ..words import plain
 from . import document, light, views
 from .facts import Facts, rich

@@ -20,9 +20,9 @@ from minigrad.paths import Cotangents, Flow, Paths, Polynomials, Ranking, Rows, 
 from rnn.table import Table
 
 from .. import formula
-from ..drawing import Study
 from ..groups import Kinds
 from ..labels import name_of, symbol
+from ..study import Study
 from ..words import Rich, Run, plain, plural
 from .facts import digits, rich
 

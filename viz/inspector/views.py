@@ -14,12 +14,12 @@ import minigrad as mg
 from minigrad import Edge as Use
 from minigrad import Node
 
-from ..drawing import Study
 from ..figure import Figure
 from ..layout.spot import Spot
 from ..measure import mark, norm
 from ..scene import Edge, Mark, Scale, Scene, Tag
 from ..shares import shared
+from ..study import Study
 from ..svg import render
 from ..words import one_line, plain
 from .facts import digits
@@ -83,28 +83,6 @@ def tell(shown: View, numbers: Mapping[Node, int], found: Light | None) -> Json:
     cells = {(cell.key, cell.column): place for place, cell in enumerate(scene.cells)}
     places = {box.id: place for place, box in enumerate(scene.boxes)}
     owner = {box.id: cells.get((box.cell, box.column), -1) for box in scene.boxes}
-    boxes = [
-        {
-            "label": plain(box.label) or plain(box.note) or "·",
-            "role": box.role,
-            "t": plain(scene.columns[box.column].header),
-            "cell": owner[box.id],
-            "nodes": [numbers[node] for node in _main_last(shown.members[box.id])],
-            "spot": corners(spots[box.id]),
-        }
-        for box in scene.boxes
-    ]
-    boxes += [
-        {
-            "label": plain(item.label),
-            "role": "parameter",
-            "t": "",
-            "cell": -1,
-            "nodes": [numbers[node] for node in shown.members[item.id]],
-            "spot": corners(spot.moved(-picture.origin[0], -picture.origin[1])),
-        }
-        for item, spot in picture.dock
-    ]
     edges = [
         {"from": places[edge.source], "to": places[edge.target], **_flow(shown.uses[edge.id], shares, edge.mark, scale)}
         for edge in scene.edges
@@ -124,13 +102,42 @@ def tell(shown: View, numbers: Mapping[Node, int], found: Light | None) -> Json:
         "level": scene.level,
         "identity": shown.figure.sheet.identity,
         "origin": [round(at, 1) for at in picture.origin],
-        "boxes": boxes,
+        "boxes": [*_boxes(shown, numbers, owner, spots), *_dock(shown, numbers)],
         "edges": edges,
         "tags": tags,
         "cells": _cells(shown, owner, spots),
         "bundles": _bundles(shown, places, owner, shares),
         "order": order(shown),
     }
+
+
+def _boxes(
+    shown: View, numbers: Mapping[Node, int], owner: Mapping[str, int], spots: Mapping[str, Spot]
+) -> Iterable[Json]:
+    """Yield what the page needs to know of every box; `owner` is the place of its cell, -1 for none."""
+    for box in shown.scene.boxes:
+        yield {
+            "label": plain(box.label) or plain(box.note) or "·",
+            "role": box.role,
+            "t": plain(shown.scene.columns[box.column].header),
+            "cell": owner[box.id],
+            "nodes": [numbers[node] for node in _main_last(shown.members[box.id])],
+            "spot": corners(spots[box.id]),
+        }
+
+
+def _dock(shown: View, numbers: Mapping[Node, int]) -> Iterable[Json]:
+    """Yield the same of every parameter in the dock."""
+    picture = shown.figure.picture
+    for item, spot in picture.dock:
+        yield {
+            "label": plain(item.label),
+            "role": "parameter",
+            "t": "",
+            "cell": -1,
+            "nodes": [numbers[node] for node in shown.members[item.id]],
+            "spot": corners(spot.moved(-picture.origin[0], -picture.origin[1])),
+        }
 
 
 def _main_last(members: Sequence[Node]) -> list[Node]:

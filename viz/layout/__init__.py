@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..scene import OpenScene, RolledScene, Scene
+from ..scene import Scene
 from ..words import Run, plural
 from . import cells, loops, panel, steps
 from .picture import NARROWEST, Picture, compose
@@ -16,18 +16,18 @@ SLIDE = 1600.0, 620.0
 __all__ = ["Picture", "arrange"]
 
 
-def arrange(scene: Scene) -> Picture:
-    """Return `scene` with coordinates; the same scene gives the same numbers on every machine."""
+def arrange(scene: Scene, narrowest: float = NARROWEST) -> Picture:
+    """Return `scene` with coordinates, at least so wide; the same scene gives the same numbers on every machine."""
     if scene.level == "rolled":
         shown, body = loops.arrange(scene, _rows)
-        return compose(shown, panel.tabled(body, shown) if isinstance(shown, RolledScene) else body)
+        return compose(shown, panel.beside(body, shown), narrowest)
     if scene.level == "cell":
         try:
-            return compose(scene, cells.arrange(scene))
+            return compose(scene, cells.arrange(scene), narrowest)
         except cells.NotACell:
             pass
     scene, body = _rows(scene)
-    return compose(scene, panel.beside(body, scene) if isinstance(scene, OpenScene) else body)
+    return compose(scene, panel.beside(body, scene), narrowest)
 
 
 def _rows(scene: Scene) -> tuple[Scene, Body]:

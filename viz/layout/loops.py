@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..scene import Box, Edge, Scene
 from . import cells
 from .block import RISER, route
+from .building import BETWEEN, Room
 from .routes import Arrow, Path, Point, bridged, passed
 from .sizes import box_size
 from .spot import Spot
@@ -117,7 +118,7 @@ def _spread(body: Body, dx: float) -> Body:
     )
 
 
-def _room(scene: Scene, loops: Sequence[Loop]) -> cells.Room:
+def _room(scene: Scene, loops: Sequence[Loop]) -> Room:
     """Return the room that loops need between the cells, as many on a side as any cell has there."""
     made = {edge.target: edge.source for edge in scene.edges}
     cell = {box.id: box.cell for box in scene.boxes}
@@ -127,7 +128,7 @@ def _room(scene: Scene, loops: Sequence[Loop]) -> cells.Room:
     above, below = (max(map(found.count, found), default=0) for found in sides.values())
     high, low = (NEAR + 4 + TRACK * (count - 1) if count else 0.0 for count in (above, below))
     beside = RISER + (ASIDE if above else 0.0) * above
-    return cells.Room(beside, max(cells.BETWEEN, 2 * (max(high, low) + 8) + cells.BETWEEN), high, low)
+    return Room(beside, max(BETWEEN, 2 * (max(high, low) + 8) + BETWEEN), high, low)
 
 
 def _track(body: Body, loop: Loop, loops: Sequence[Loop], known: bool) -> tuple[Spot, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..scene import OpenScene, RolledScene
+from ..scene import OpenScene, RolledScene, Scene
 from ..words import Rich, width, wrap
 from .sizes import NOTE, TEXT
 from .stamp import Body, Word
@@ -20,7 +20,14 @@ BETWEEN = 22.0
 INDENT, HANGING, APART = 18.0, 22.0, 11.0
 
 
-def beside(body: Body, scene: OpenScene) -> Body:
+def beside(body: Body, scene: Scene) -> Body:
+    """Return `body` with the words that `scene` has beside it, if it has any."""
+    if isinstance(scene, OpenScene):
+        return _equations(body, scene)
+    return _tabled(body, scene) if isinstance(scene, RolledScene) else body
+
+
+def _equations(body: Body, scene: OpenScene) -> Body:
     """Return `body` with the equations of `scene` at its right: formula and lines of numbers each, the key below."""
     left, y, wide = body.width + GUTTER, 6.0, 0.0
     for rich, indent, size, style, gap in _lines(scene):
@@ -35,7 +42,7 @@ def beside(body: Body, scene: OpenScene) -> Body:
     return body
 
 
-def tabled(body: Body, scene: RolledScene) -> Body:
+def _tabled(body: Body, scene: RolledScene) -> Body:
     """Return `body` with the table of `scene` at its right, numbers flush right in their columns."""
     if not scene.table:
         return body

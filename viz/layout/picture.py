@@ -64,10 +64,10 @@ class Picture:
     samples: list[Sample] = field(default_factory=list)
 
 
-def compose(scene: Scene, body: Body) -> Picture:
+def compose(scene: Scene, body: Body, narrowest: float = NARROWEST) -> Picture:
     """Put title, dock and legend round the columns."""
     dock = _dock_width(scene)
-    full = max(NARROWEST, body.width + dock + 2 * EDGE)
+    full = max(narrowest, body.width + dock + 2 * EDGE)
     size = max(14.0, 14.0 * full / 1250)
     body.height = max(body.height, DOCKED * len(scene.dock) + 2 * NOTE)
     picture = Picture(scene, body, (0.0, 0.0), full, 0.0, size)

@@ -8,6 +8,7 @@ a long sequence costs no more than its distinct steps.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..scene import Box, Cell, Column, Edge, Scene, Tag
@@ -164,7 +165,20 @@ def locals_of(scene: Scene) -> list[Local]:
     ]
 
 
-def press(body: Body, local: Local, stamp: Stamp) -> None:
+def pressed(columns: Sequence[Local], height: float, made: Callable[[Local], Stamp]) -> Body:
+    """Return `columns` side by side; of those that look alike only the first is `made`, and its stamp used again."""
+    body, stamps = Body(height=height), {}
+    for local in columns:
+        signature = local.signature()
+        if signature not in stamps:
+            stamps[signature] = made(local)
+        stamp = stamps[signature]
+        body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
+        _press(body, local, stamp)
+    return body
+
+
+def _press(body: Body, local: Local, stamp: Stamp) -> None:
     """Append the column `local`, drawn by `stamp`, at the right end of `body`."""
     left = body.width
     for key, cell in local.cells.items():

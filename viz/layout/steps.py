@@ -14,131 +14,21 @@ from dataclasses import replace
 from ..scene import Scene
 from ..words import width
 from .closed import closed
-from .layered import BEND, Layers, layers, positions
+from .grid import BENT, CHANNEL, LAID, RUNNING, Grid, makers
+from .layered import BEND
 from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
-from .sizes import BESIDE, OP, PILL_HEIGHT, TEXT, box_size, chip_row, op_row
+from .sizes import BESIDE, OP, TEXT, chip_row, op_row
 from .spot import Spot
-from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, press
+from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, pressed
 
-GAP = 11.0
-BENT = 14.0
 PORT = 15.0
 LEFT = 32.0
 MARGIN = 14.0
 PITCH = 22.0
 NOSE = 17.0
-NEAREST = 26.0
-STEEP = 0.34
-BROAD, STEEPER = 32.0, 0.6
-"""Distance of rows, and slope of links, where arrows show shares: a broad band needs a gentle bend."""
 SPREAD = 13.0
-FARTHEST = 64.0
-LAID = ("step", "end")
-RUNNING = ("state", "bus")
-BUS = 38.0
-CHANNEL = 18.0
-
-
-class Grid:
-    """Rows and their heights, shared by every step of a figure."""
-
-    def __init__(self, scene: Scene, columns: Sequence[Local]) -> None:
-        self.lanes = {box.key: box.lane for box in scene.boxes if box.role in RUNNING}
-        self.buses = list(dict.fromkeys(box.lane for box in scene.boxes if box.role == "bus"))
-        self.lead = 6.0 + (CHANNEL if self.buses else 0.0)
-        self.pill = max((box_size(box)[0] for box in scene.boxes if box.role == "state"), default=40.0)
-        self.steps: dict[object, Layers] = {}
-        self.x: dict[object, dict[str, float]] = {}
-        self.lane_row: dict[str, int] = {}
-        for local in columns:
-            signature = local.signature()
-            if local.column.kind in LAID and signature not in self.steps:
-                self._lay(local, signature)
-        self.rows = max((len(found.rows) for found in self.steps.values()), default=1)
-        self.nearest, self.steep = (BROAD, STEEPER) if scene.shows == "share" else (NEAREST, STEEP)
-        self._heights(columns)
-
-    def _lay(self, local: Local, signature: object) -> None:
-        names = [key for key, box in local.boxes.items() if box.role not in RUNNING]
-        maker = _makers(local)
-        edges = [(maker.get(a, a), b) for a, b, _ in local.edges if maker.get(a, a) in names and b in names]
-        entered = {b: self.lanes[a[1:]] for a, b, _ in local.edges if a.startswith("<") and b in names}
-        anchors = frozenset(key for key in names if local.boxes[key].role == "input")
-        found = layers(_sorted(names, edges), edges, anchors, frozenset(entered))
-        self.steps[signature] = found
-        widths = {name: BENT if name[0] == BEND else local.sizes[name][0] for name in found.row}
-        self.x[signature] = positions(found, widths, GAP)
-        for name, lane in entered.items() if local.column.kind == "step" else ():
-            if lane in self.buses:
-                continue
-            self.lane_row[lane] = min(self.lane_row.get(lane, found.row[name]), found.row[name])
-
-    def _heights(self, columns: Sequence[Local]) -> None:
-        """Give every row its height, with room for the flattest link below it."""
-        reach = [self.nearest] * (self.rows + 1)
-        for signature, found in self.steps.items():
-            x = self.x[signature]
-            for low, highs in found.above.items():
-                far = max((abs(x[low] - x[high]) for high in highs), default=0.0)
-                level = found.row[low]
-                reach[level] = max(reach[level], min(FARTHEST, far * self.steep))
-        self.high = [30.0] * self.rows
-        for local in columns:
-            laid = self.steps.get(local.signature())
-            for name in local.boxes if laid else ():
-                if laid and name in laid.row:
-                    level = laid.row[name]
-                    self.high[level] = max(self.high[level], local.sizes[name][1])
-        self.row_y: list[float] = []
-        y = 0.0
-        for level, high in enumerate(self.high):
-            self.row_y.append(y - high / 2)
-            y -= high + reach[level]
-        top = y + reach[self.rows - 1] - 24.0
-        top -= BUS * len(self.buses)
-        self.row_y = [at - top for at in self.row_y]
-        self.height = self.row_y[0] + self.high[0] / 2 + 44.0 if self.row_y else 60.0
-        self._spread()
-
-    def _spread(self) -> None:
-        """Give every lane a height of its own: of two that are taken up in one row, the second runs below the first."""
-        self.level: dict[str, float] = {}
-        for lane in dict.fromkeys(self.lanes.values()):
-            if lane in self.buses:
-                continue
-            y = self.row_y[self.lane_row.get(lane, 0)] if self.row_y else 30.0
-            while any(abs(y - other) < PILL_HEIGHT + 1 for other in self.level.values()):
-                y += PILL_HEIGHT + 6
-            self.level[lane] = y
-        self.height = max([self.height, *(y + PILL_HEIGHT / 2 + 36.0 for y in self.level.values())])
-
-    def lane_y(self, lane: str) -> float:
-        """The height of a lane."""
-        if lane in self.buses:
-            return 24.0 + BUS * self.buses.index(lane)
-        return self.level[lane]
-
-
-def _makers(local: Local) -> dict[str, str]:
-    """Return for every state the box that makes it: what uses the state within its step starts there."""
-    edges = ((source, target) for source, target, _ in local.edges if source[0] != "<")
-    return {target: source for source, target in edges if local.boxes[target].role == "state"}
-
-
-def _sorted(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[str]:
-    """Return `names` in topological order, otherwise as given."""
-    waiting = dict.fromkeys(names, 0)
-    users: dict[str, list[str]] = defaultdict(list)
-    for source, target in edges:
-        waiting[target] += 1
-        users[source].append(target)
-    order = [name for name in names if not waiting[name]]
-    for name in order:
-        for user in users[name]:
-            waiting[user] -= 1
-            if not waiting[user]:
-                order.append(user)
-    return order
+ASIDE, OVER = 7.0, 9.0
+"""Where a state leaves over the top of its box, from the right, and how far over it."""
 
 
 def arrange(scene: Scene, *, turned: bool = False) -> Body:
@@ -147,14 +37,7 @@ def arrange(scene: Scene, *, turned: bool = False) -> Body:
     if turned:
         columns = [replace(local, sizes={key: (h, w) for key, (w, h) in local.sizes.items()}) for local in columns]
     grid = Grid(scene, columns)
-    body, stamps = Body(height=grid.height), {}
-    for local in columns:
-        signature = local.signature()
-        if signature not in stamps:
-            stamps[signature] = _stamp(local, grid)
-        stamp = stamps[signature]
-        body.bands.append((local.column, Spot(body.width + stamp.width / 2, 0, stamp.width, 0)))
-        press(body, local, stamp)
+    body = pressed(columns, grid.height, lambda local: _stamp(local, grid))
     return _turned(body) if turned else body
 
 
@@ -179,7 +62,7 @@ def _stamp(local: Local, grid: Grid) -> Stamp:
     if local.column.kind in LAID:
         return _Step(local, grid).stamp()
     if local.column.kind == "closed":
-        return closed(local, lambda state: grid.lane_y(grid.lanes[state]), grid.pill)
+        return closed(local, lambda state: grid.lane_y(grid.lanes[state]), grid.pill, grid.lead, CHANNEL)
     return _ends(local, grid)
 
 
@@ -188,7 +71,7 @@ class _Step:
 
     def __init__(self, local: Local, grid: Grid) -> None:
         self.local, self.grid = local, grid
-        self.maker = _makers(local)
+        self.maker = makers(local)
         signature = local.signature()
         self.layers, x = grid.steps[signature], grid.x[signature]
         self.out = Stamp(0.0)
@@ -217,7 +100,7 @@ class _Step:
         edges = ((a, b) for a, b, _ in self.local.edges if a[0] != "<")
         leaving = [(a, b) for a, b in edges if self.local.boxes[b].role == "state"]
         leaving.sort(key=lambda pair: -abs(self._drop(*pair)))
-        tracks = [pair for pair in leaving if self._drop(*pair)]
+        tracks = [pair for pair in leaving if self._drop(*pair) or self._barred(pair[0])]
         self.track = {pair: right + MARGIN + PITCH * place for place, pair in enumerate(tracks)}
         pill = right + MARGIN + PITCH * max(0, len(tracks) - 1) + NOSE + self.grid.pill / 2
         out.width = pill + self.grid.pill / 2 + self.grid.lead if leaving else right + MARGIN + self.grid.lead - 6
@@ -237,6 +120,19 @@ class _Step:
 
     def _drop(self, source: str, state: str) -> float:
         return self.grid.lane_y(self.local.boxes[state].lane) - self.out.spots[source].y
+
+    def _barred(self, source: str) -> bool:
+        """Tell whether another box of its row stands between the box `source` and the right end of the step."""
+        start = self.out.spots[source]
+        others = (self.out.spots[key] for key, box in self.local.boxes.items() if box.role not in RUNNING)
+        return any(spot.left > start.right and spot.top < start.y < spot.bottom for spot in others)
+
+    def _leave(self, source: str) -> list[Point]:
+        """Return where a state leaves the box that makes it: at its right, or over its top and what bars the way."""
+        start = self.out.spots[source]
+        if not self._barred(source):
+            return [(start.right, start.y)]
+        return [(start.right - ASIDE, start.top), (start.right - ASIDE, start.top - OVER)]
 
     def _chips(self, key: str) -> list[Spot]:
         box, spot = self.local.boxes[key], self.out.spots[key]
@@ -277,9 +173,9 @@ class _Step:
                 y = self.grid.lane_y(self.grid.lanes[source[1:]])
                 found.append((y, -10.0, end.left if y == end.y else 12.0))
             elif self.local.boxes[target].role == "state":
-                start = self.out.spots[source]
+                x, y = self._leave(source)[-1]
                 track = self.track.get((source, target), end.left)
-                found += [(start.y, start.right, track), (end.y, track, end.left)]
+                found += [(y, x, track), (end.y, track, end.left)]
         return found
 
     def _crossed(self, x: float) -> list[float]:
@@ -296,9 +192,9 @@ class _Step:
         if self.local.boxes[target].role == "state":
             if (source, target) not in self.track:
                 return _straight([(start.right, start.y), (end.left, end.y)])
-            x = self.track[source, target]
-            corners = [(start.right, start.y), (x, start.y), (x, end.y), (end.left, end.y)]
-            return _straight(corners, [y for y in self._crossed(x) if y not in (start.y, end.y)])
+            x, leave = self.track[source, target], self._leave(source)
+            corners = [*leave, (x, leave[-1][1]), (x, end.y), (end.left, end.y)]
+            return _straight(corners, [y for y in self._crossed(x) if y not in (leave[-1][1], end.y)])
         return self._climb(name)
 
     def _gather(self, source: str, end: Spot) -> Route:
@@ -344,21 +240,34 @@ class _Step:
         begin, steps, back = at, [], []
         for bend in chain[1:-1]:
             spot = self.out.spots[bend]
-            enter, leave = (spot.x, spot.bottom), (spot.x, spot.top)
-            steps += [_curve(at, enter), *self._past(spot)]
+            enter, leave = (spot.x, spot.bottom), (spot.x, self._past_top(spot))
+            steps += [*self._rise(at, enter), *self._past(spot)]
             back += [_curve(at, enter, BESIDE), (leave,)]
             at = leave
         tip = (end.x + last, end.bottom)
         final = _curve(at, tip)
         head = arrow([at, *final], 7.0) if len(final) == 1 else curve_arrow((at, *final), 7.0)
-        forward = Arrow(Path(begin, (*steps, *head.path.steps)), head.head)
+        last_rise = self._rise(at, head.path.end) if len(final) == 1 else head.path.steps
+        forward = Arrow(Path(begin, (*steps, *last_rise)), head.head)
         returned = _back(begin, [*back, _curve(at, tip, BESIDE)])
-        over = [y for bend in chain[1:-1] for y in self._crossed(self.out.spots[bend].x)]
+        bends = {self.out.spots[bend].x for bend in chain[1:-1]}
+        over = [y for x in bends | ({tip[0]} if len(final) == 1 else set()) for y in self._crossed(x)]
         return Route(forward, returned, passed(returned.path, over))
 
     def _past(self, spot: Spot) -> list[tuple[Point, ...]]:
-        over = [y for y in self._crossed(spot.x) if spot.top < y < spot.bottom]
-        return list(hopped([(spot.x, spot.bottom), (spot.x, spot.top)], over).steps)
+        top = self._past_top(spot)
+        over = [y for y in self._crossed(spot.x) if top < y < spot.bottom]
+        return list(hopped([(spot.x, spot.bottom), (spot.x, top)], over).steps)
+
+    def _rise(self, a: Point, b: Point) -> tuple[tuple[Point, ...], ...]:
+        """Return the way between two rows: a curve, or straight up with a hop over every lane that runs there."""
+        if abs(a[0] - b[0]) >= 0.05:
+            return (_curve(a, b),)
+        return tuple(hopped([a, b], [y for y in self._crossed(a[0]) if b[1] < y < a[1]]).steps)
+
+    def _past_top(self, spot: Spot) -> float:
+        """Return where an edge is past a row, and past the states that leave the row over its top."""
+        return min([spot.top, *(y - OVER for y in self._crossed(spot.x) if spot.top - OVER - 1 < y < spot.top)])
 
 
 def _curve(a: Point, b: Point, aside: float = 0.0) -> tuple[Point, ...]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from minigrad import Node
 
-from ..drawing import Level, Subject, figure_of, study
+from ..drawing import figure_of
 from ..figure import Figure
-from ..scene import Scene
+from ..scene import Level, Scene
+from ..study import Subject, study
 from ..words import Run, rich
 
 __all__ = ["Block", "Claim", "Formula", "Lesson", "Numbers", "Shown", "drawn", "from_zero"]

@@ -13,7 +13,7 @@ from importlib import resources
 
 from ..svg import text
 from ..theme import page_rules
-from ..words import Rich, Run, plural, rich
+from ..words import Rich, Run, plural, rich, tick
 from . import formula
 from .lesson import Block, Claim, Formula, Lesson, Numbers, Shown
 
@@ -88,7 +88,7 @@ def _article(name: str, lesson: Lesson, heading: str, place: str) -> str:
 def _claims(claims: Sequence[Block], heading: str) -> str:
     """Return claims in a row under a line that says how many hold."""
     held = sum(isinstance(claim, Claim) and claim.holds for claim in claims)
-    said = f"Checked as this page was written: {held} of {plural(len(claims), 'claim')} hold"
+    said = f"Checked as this page was written: {held} of {plural(len(claims), 'claim')} hold{'s' * (len(claims) == 1)}"
     lines = [f"<{heading}>{said}</{heading}>", *map(_block, claims)]
     return "\n".join(['<section class="claims">', *lines, "</section>"])
 
@@ -101,8 +101,8 @@ def _block(block: Block) -> str:
         read = "".join(run.text for run in rich(formula.linear(wide)))
         return f'<p class="formula" role="math" aria-label="{text(read)}">{formula.html(wide, _words)}</p>'
     if isinstance(block, Claim):
-        sign, name = ("✓", "holds") if block.holds else ("✗", "fails")
-        return f'<p class="claim {name}"><span>{sign}</span> {_words(block.text)}</p>'
+        name = "holds" if block.holds else "fails"
+        return f'<p class="claim {name}"><span>{tick(block.holds)}</span> {_words(block.text)}</p>'
     if isinstance(block, Numbers):
         return _table(block)
     caption = f"<figcaption>{_words(block.caption)}</figcaption>"

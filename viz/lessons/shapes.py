@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 
 import numpy as np
@@ -10,19 +11,25 @@ import minigrad as mg
 import rnn
 
 from ..figure import Figure
-from ..words import plural, rich
+from ..scene import Level, Scene
+from ..words import plain, plural, rich
 from .lesson import Claim, Lesson, Numbers, Shown, drawn
 from .sketch import NetShape, Sketch
 
 TITLE = "Unrolling, and the five shapes"
 STEPS = 4
+ALIGNED = "many to many, aligned"
+LOOP: tuple[tuple[Level, str], ...] = (
+    ("rolled", "A net as a loop: one cell"),
+    ("cell", f"The same net unrolled in {plural(STEPS, 'step')}"),
+)
 # The steps that read, the steps that answer, and what it is good for.
 SHAPES = {
     "one to one": (1, {0}, {0}, "no time at all: a picture in, a class out"),
     "one to many": (STEPS, {0}, set(range(STEPS)), "captioning: a picture in, words out"),
     "many to one": (STEPS, set(range(STEPS)), {STEPS - 1}, "sentiment: words in, one judgement out"),
     "many to many, delayed": (STEPS, {0, 1}, {2, 3}, "translation: read the sentence, then answer"),
-    "many to many, aligned": (STEPS, set(range(STEPS)), set(range(STEPS)), "tagging: an answer at every step"),
+    ALIGNED: (STEPS, set(range(STEPS)), set(range(STEPS)), "tagging: an answer at every step"),
 }
 
 
@@ -33,7 +40,9 @@ def lesson() -> Lesson:
     counts = {name: _count(loss, model) for name, loss in losses.items()}
     by_hand = {name: _ways(answers) for name, (_, _, answers, _) in SHAPES.items()}
     rows = [(name, str(_uses(losses[name], model)), str(counts[name])) for name in SHAPES]
-    least, most = counts["many to one"], counts["many to many, aligned"]
+    least, most = counts["many to one"], counts[ALIGNED]
+    rolled, unrolled = (drawn(losses[ALIGNED], level, title=title) for level, title in LOOP)
+    loop, copies = (_tags(figure) for figure in (rolled, unrolled))
     translated, looks = attended(3, 2)
     sums = [float(np.sum(look.eval())) for look in looks]
     return Lesson(
@@ -43,6 +52,24 @@ def lesson() -> Lesson:
             "it, the loop is unrolled: one copy of the cell for each step, all copies with the same weights. What was "
             "a loop becomes an ordinary graph without loops, and backpropagation needs no new rule. Run over such a "
             "graph it is called backpropagation through time.",
+            Shown(
+                rolled,
+                "The loop. What the cell makes at step t comes back to it at step t + 1, and the black box is the "
+                "step between. The gradient runs round the loop the other way; the table tells how much of it arrives "
+                "at each step.",
+            ),
+            Shown(
+                unrolled,
+                f"The same net unrolled: {STEPS} copies of the cell side by side, an arrow from "
+                "each to the next in place of the loop. The weights at the left are the same, each used at every step.",
+            ),
+            Claim(
+                f"In the loop W_hh has one tag, which stands for {plural(len(loop[0]), 'use')}; unrolled it has "
+                f"{plural(len(copies), 'tag')}, and these are the same uses, one a step.",
+                len(loop) == 1
+                and all(len(uses) == 1 for uses in copies)
+                and sorted(itertools.chain(*copies)) == sorted(loop[0]),
+            ),
             "Which steps read an input and which give an answer is a choice, and five choices are usual. The cell and "
             "its weights are the same in all of them; a step that reads nothing is given zeros.",
             Shown(
@@ -50,12 +77,13 @@ def lesson() -> Lesson:
                 "The five shapes. Time runs to the right, data runs up: what is read below, the state in the middle, "
                 "the answer above.",
             ),
-            "Here is each of them with its gradient. An answer is scored by a loss, so the shape decides where the "
-            "gradient enters. From every loss it runs back through all the steps before it; a step that gives no "
-            "answer only passes on what comes from later ones.",
+            "The last of them is the net above; here are the others with their gradient. An answer is scored by a "
+            "loss, so the shape decides where the gradient enters. From every loss it runs back through all the steps "
+            "before it; a step that gives no answer only passes on what comes from later ones.",
             *(
                 Shown(drawn(losses[name], title=name.capitalize()), f"{use[0].upper()}{use[1:]}.")
                 for name, (_, _, _, use) in SHAPES.items()
+                if name != ALIGNED
             ),
             "How much is there to add up? Count the ways from a loss back to a use of W_hh, in "
             f"{plural(STEPS, 'step')}:",
@@ -131,6 +159,14 @@ def attended(steps: int, answers: int) -> tuple[mg.Node, list[mg.Node]]:
             losses.append(rnn.cross_entropy(readout(h), [t]))
         looks.append(look)
     return mg.ops.add_n(*losses), looks
+
+
+def _tags(figure: Figure) -> list[list[tuple[int, int]]]:
+    """Return the uses of the recurrent weight behind each of its tags, as numbers that can be sorted."""
+    assert figure.behind is not None
+    assert isinstance(figure.scene, Scene)
+    tags = [tag for box in figure.scene.boxes for tag in box.tags if plain(tag.label) == "W_hh"]
+    return [[(use.user.id, use.slot) for use in figure.behind.uses[tag.id]] for tag in tags]
 
 
 def _uses(loss: mg.Node, model: rnn.Recurrent) -> int:

@@ -6,15 +6,19 @@ import dataclasses
 import itertools
 import json
 import xml.etree.ElementTree as ElementTree
+from functools import partial
 
 import pytest
 
 import minigrad as mg
 import rnn
 import viz
+from viz.charts.compare import NARROW
 from viz.charts.river_sheet import LEFT, Frame
 from viz.formats import WRITERS, UnsupportedFormat
 from viz.ink import Group
+from viz.layout import arrange
+from viz.pen import ink
 from viz.words import plain
 
 CELLS = {"RNN": rnn.RNN, "LSTM": rnn.LSTM, "GRU": rnn.GRU}
@@ -112,12 +116,73 @@ def test_frames_add_one_column_at_a_time_and_move_nothing():
     assert len({frame.svg for frame in shown}) == len(shown)
 
 
+@pytest.mark.parametrize("level", ["cell", "op", "open"])
+def test_no_share_leaves_through_a_tag_before_the_gradient_has_come(level):
+    figure = viz.draw(rnn.read("hello", rnn.LSTM), edges="share", level=level)
+    columns = {box.id: box.column for box in figure.scene.boxes}
+    for frame in viz.frames(figure):
+        back = {columns[edge.target] for edge in frame.scene.edges if edge.mark}
+        for box in frame.scene.boxes:
+            shown = [tag for tag in box.tags if tag.mark]
+            assert bool(shown) == (box.column in back and bool([t for t in _tags(figure, box.id) if t.mark])), box.id
+        tags = {tag.id: tag for box in frame.scene.boxes for tag in box.tags}
+        assert [tag for tag, _ in frame.picture.body.chips] == [tags[tag.id] for tag, _ in figure.picture.body.chips]
+        widths = [spot.w for _, spot in frame.picture.body.chips]
+        assert widths == [spot.w for _, spot in figure.picture.body.chips]
+
+
+def _tags(figure: viz.Figure, box: str):
+    return next(each.tags for each in figure.scene.boxes if each.id == box)
+
+
+def test_frames_of_a_net_that_reads_both_ways_do_not_say_that_the_gradient_came_from_the_right():
+    first, *others = viz.frames(viz.draw(rnn.read("hello", partial(rnn.RNN, bidirectional=True))))
+    assert plain(first.scene.subtitle) == "Forward pass: no gradient yet."
+    said = [plain(frame.scene.subtitle) for frame in others]
+    assert said[1] == "Backward pass, frame 2 of 4, column by column: the gradient of t = 3."
+    assert not any("come back" in each for each in said)
+
+
+def test_a_rolled_figure_has_no_frames():
+    with pytest.raises(ValueError, match="a rolled figure draws all steps as one; draw the net at another level"):
+        viz.frames(viz.draw(rnn.read("hello", rnn.RNN), level="rolled"))
+
+
 def test_frames_need_a_gradient():
     net = rnn.unroll(rnn.RNN(2, 2, rng=0), [[[1.0, 2.0]]] * 3)
     with pytest.raises(ValueError, match="has no gradient"):
         viz.frames(viz.draw(net))
     with pytest.raises(UnsupportedFormat, match="a triangle is a chart"):
         viz.frames(MAKE["triangle"](rnn.read("hel", rnn.RNN, 2)))
+
+
+@pytest.mark.parametrize("edges", ["magnitude", "share"])
+def test_rolled_figures_are_compared_among_themselves(edges):
+    reading = rnn.read("hello", rnn.RNN)
+    rolled = viz.draw(reading, level="rolled", edges=edges)
+    with pytest.raises(ValueError, match=r"of one kind, got 2 .* and rolled lanes"):
+        viz.compare([rolled, viz.draw(reading, edges=edges)])
+    assert viz.compare([rolled, viz.draw(rnn.read("hello", rnn.LSTM), level="rolled", edges=edges)]).scene.parts
+
+
+def test_small_nets_are_not_padded_and_none_lies_on_another():
+    """Three cells of two steps: a figure of its own would be padded to 960 units each."""
+    drawn = {name: viz.draw(rnn.read("hel", cell)) for name, cell in CELLS.items()}
+    for columns in (1, 2, 3):
+        sheet = viz.compare(drawn, columns=columns).sheet
+        parts = [(item.offset, each) for item, each in zip(_groups(sheet), _alone(drawn), strict=True)]
+        for (one, a), (other, _) in itertools.combinations(parts, 2):
+            assert one[0] + a.width <= other[0] or other[1] > one[1], (columns, one, other)
+    assert sheet.width < 2500
+    assert sheet.width == pytest.approx(sum(each.width for each in _alone(drawn)))
+
+
+def _groups(sheet) -> list[Group]:
+    return [item for item in sheet.items if isinstance(item, Group)]
+
+
+def _alone(drawn):
+    return [ink(arrange(figure.scene, NARROW)) for figure in drawn.values()]
 
 
 def test_the_number_of_columns_can_be_given(figures):

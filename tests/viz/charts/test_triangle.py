@@ -194,3 +194,13 @@ def test_colour_of_heat_is_the_only_colour_that_is_no_theme(tables):
 
 def test_same_table_same_bytes(tables):
     assert viz.triangle(tables["dozen"]).svg == viz.triangle(table_of(*CASES["dozen"])).svg
+
+
+def test_what_is_not_shown_by_lag_is_told_in_the_singular_and_in_the_plural():
+    """The longest lag of a net that starts from zeros is exactly 0: its only use has nothing to multiply."""
+    single = viz.triangle(table_of(19, cell=rnn.LSTM)).svg
+    assert re.search(r"By lag, the last is not shown: its norm is below 10\S+ and its share below 10", single)
+    assert re.search(
+        r"By lag, the last 113 are not shown: their norms are below 10\S+ and their shares below 10",
+        viz.triangle(table_of(130, 0.5)).svg,
+    )

@@ -197,6 +197,35 @@ def test_the_slider_shows_the_gradient_as_far_as_it_has_come(page):
     assert not hidden.is_visible()
 
 
+def test_no_share_leaves_through_a_weight_before_the_gradient_has_come_to_it(opened, reading, tmp_path):
+    page = opened(viz.inspect(reading, edges="share").save(tmp_path / "share.html"))
+    figures = page.locator("[data-view]:not([hidden]) [data-tag] > text + text")
+    forward, last = len(data(page)["views"][0]["order"]), int(page.get_attribute("#at", "max"))
+    seen = []
+    for place in (0, forward, (forward + last) // 2, last):
+        page.locator("#at").fill(str(place))
+        seen.append(sum(one.is_visible() for one in figures.all()))
+    assert seen[:2] == [0, 0]
+    assert 0 < seen[2] < seen[3] == figures.count() == 4
+
+
+def test_a_rolled_box_tells_the_share_at_all_steps_and_at_the_one_it_tells_of(opened, reading, tmp_path):
+    page = opened(viz.inspect(reading, level="rolled", edges="share").save(tmp_path / "rolled.html"))
+    flow = mg.flow(reading.loss, reading.unrolled.model.parameters["weight_hh_l0"])
+    box(page, "g_4 =").click()
+    told = page.inner_text("#details").replace("\xa0", " ")
+    every, last = (sum(flow.through([step.g]).share for step in reading.unrolled.steps[at:]) for at in (0, 3))
+    assert f"passes through: {100 * every:.3g} % at all steps together, {100 * last:.3g} % at this one" in told
+    assert "Stands for 4 operations" in told
+
+
+def test_a_narrow_page_keeps_its_room_for_the_drawing(opened, written):
+    page = opened(written)
+    page.set_viewport_size({"width": 480, "height": 900})
+    assert page.locator("#pass").bounding_box()["height"] < 130
+    assert page.locator("#said").bounding_box()["width"] > 400
+
+
 def test_closing_a_cell_hides_what_is_inside_and_keeps_its_border(page):
     view = data(page)["views"][0]
     cell = next(place for place, cell in enumerate(view["cells"]) if cell["t"] == "t = 3")

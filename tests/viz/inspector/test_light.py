@@ -8,8 +8,8 @@ import pytest
 import minigrad as mg
 import rnn
 from minigrad import Edge
-from viz.drawing import study
 from viz.inspector.light import Light, light
+from viz.study import study
 
 CELLS = {"rnn": rnn.RNN, "lstm": rnn.LSTM, "gru": rnn.GRU}
 

@@ -54,6 +54,15 @@ def test_page_is_well_formed_and_asks_for_nothing(name):
     assert "nan" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL).lower().split()
 
 
+def test_the_lesson_on_unrolling_shows_the_loop_and_the_same_net_unrolled():
+    rolled, unrolled, *_ = (block.figure.scene for block in made("shapes").blocks if isinstance(block, Shown))
+    assert (rolled.level, unrolled.level) == ("rolled", "cell")
+    assert [plain(item.label) for item in rolled.dock] == [plain(item.label) for item in unrolled.dock]
+    cells = [len(scene.cells) for scene in (rolled, unrolled)]
+    assert cells == [1, 4]
+    assert "delay ×3" in {plain(box.label) for box in rolled.boxes}
+
+
 @pytest.mark.parametrize("name", lessons.LESSONS)
 def test_proofs_in_the_figures_hold(name):
     for block in made(name).blocks:
@@ -86,7 +95,7 @@ def test_a_page_says_which_lesson_it_is_and_how_many_claims_hold():
     assert root.find(".//article/p").text == "Lesson 2 of 2"
     assert [node.text for node in root.iter("h2")] == [
         "Checked as this page was written: 1 of 2 claims hold",
-        "Checked as this page was written: 1 of 1 claim hold",
+        "Checked as this page was written: 1 of 1 claim holds",
     ]
     both = parsed(lessons.page({"one": lesson, "two": lesson}))
     assert [node.get("href") for node in both.iter("a")] == ["#one", "#two", "#contents", "#contents"]

@@ -37,7 +37,7 @@ function boxDetails(box, tag) {
   else if (data.flow && main.adjoint && here().turn.has(box)) found.push(element("p", { class: "quiet" }, "No path of the gradient in ", ...rich(data.flow.source), " runs through it."));
   found.push(...nodeDetails(main));
   if (nodes.length > 1) {
-    found.push(element("h3", {}, `Made of ${nodes.length} operations`));
+    found.push(element("h3", {}, `${view().level === "rolled" ? "Stands for" : "Made of"} ${nodes.length} operations`));
     for (const place of nodes.slice(0, -1).reverse()) {
       const node = data.nodes[place];
       found.push(element("details", {}, element("summary", {}, ...rich(node.name), " = ", ...rich(node.computes ?? node.op)), ...nodeDetails(node)));
@@ -46,11 +46,12 @@ function boxDetails(box, tag) {
   return found;
 }
 
-// A state that is drawn apart from the box that makes it carries a part of what passes through it.
+// A state that is drawn apart from the box that makes it carries a part of what passes through it, a rolled box what
+// passes at all steps.
 function apart(node, share) {
   const shares = node.out.map(({ node: user, slot, share: own }) => (user === undefined ? own : data.nodes[user].into[slot].share));
   const whole = shares.filter((part) => typeof part === "number").reduce((a, b) => a + b, 0);
-  return typeof share !== "number" || Math.abs(whole - share) <= 2e-3 * Math.max(Math.abs(whole), ...shares.map(Math.abs).filter(Number.isFinite)) ? [] : [" here, of ", percent(whole), " in all"];
+  return typeof share !== "number" || Math.abs(whole - share) <= 2e-3 * Math.max(Math.abs(whole), ...shares.map(Math.abs).filter(Number.isFinite)) ? [] : view().level === "rolled" ? [" at all steps together, ", percent(whole), " at this one"] : [" here, of ", percent(whole), " in all"];
 }
 
 // The cell that the box is in, and all cells of its layer, closed or open at a press.

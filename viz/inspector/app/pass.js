@@ -32,7 +32,10 @@ function step(at) {
     boxes[box]?.classList.toggle("todo", !forward.has(box));
     boxes[box]?.classList.remove("current");
   });
-  view().tags.forEach(({ box }, place) => tags[place]?.classList.toggle("todo", !forward.has(box)));
+  view().tags.forEach(({ box }, place) => {
+    tags[place]?.classList.toggle("todo", !forward.has(box));
+    tags[place]?.classList.toggle("unsent", !backward.has(box));
+  });
   view().edges.forEach((edge, place) => {
     edges[place]?.classList.toggle("todo", !forward.has(edge.to));
     edges[place]?.classList.toggle("unsent", edge.state !== undefined && !backward.has(edge.to));
