@@ -33,7 +33,8 @@ def returned(start: Point, steps: Sequence[tuple[Point, ...]]) -> Arrow:
     return Arrow(Path(begin, (*shifted.steps[:-1], *head.path.steps)), head.head)
 
 
-def level_route(corners: Sequence[Point], over: Sequence[float] = ()) -> Route:
+def cornered(corners: Sequence[Point], over: Sequence[float] = ()) -> Route:
+    """Return the route along `corners`, which hops over the level lanes at the heights `over`."""
     forward = arrow(corners, 7.0)
     if over:
         forward = Arrow(hopped([*corners[:-1], forward.path.end], over), forward.head)

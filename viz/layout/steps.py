@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..scene import Scene
 from ..words import width
-from .climb import level_route, returned, rise
+from .climb import cornered, returned, rise
 from .closed import closed
 from .layered import BEND, Layers, layers, positions
 from .routes import Arrow, Path, Point, arrow, curve_arrow, hopped, passed
@@ -311,20 +311,20 @@ class _Step:
         start = self.out.spots[source]
         if self.local.boxes[target].role == "state":
             if (source, target) not in self.track:
-                return level_route([(start.right, start.y), (end.left, end.y)])
+                return cornered([(start.right, start.y), (end.left, end.y)])
             x, leave = self.track[source, target], self._leave(source)
             corners = [*leave, (x, leave[-1][1]), (x, end.y), (end.left, end.y)]
-            return level_route(corners, [y for y in self._crossed(x) if y not in (leave[-1][1], end.y)])
+            return cornered(corners, [y for y in self._crossed(x) if y not in (leave[-1][1], end.y)])
         return self._climb(name)
 
     def _gather(self, source: str, end: Spot) -> Route:
         """Return the route of a bus to its next stop, or of a state up to it, over the lanes that go on."""
         if source.startswith("<"):
-            return level_route([(-CHANNEL / 2, end.y), (end.left, end.y)])
+            return cornered([(-CHANNEL / 2, end.y), (end.left, end.y)])
         start = self.out.spots[source]
         lanes = {self.out.spots[key].y for key in self.local.onward if self.local.boxes[key].role in RUNNING}
         over = [y for y in lanes if end.bottom < y < start.top]
-        return level_route([(start.right, start.y), (end.x, start.y), (end.x, end.bottom)], over)
+        return cornered([(start.right, start.y), (end.x, start.y), (end.x, end.bottom)], over)
 
     def _port(self, source: str, target: str) -> float:
         """Return how far from its middle an edge from the step before enters a box that takes up several."""
@@ -341,14 +341,14 @@ class _Step:
         y, at = self.grid.lane_y(self.grid.lanes[state]), end.y + port
         lead = -CHANNEL / 2 if self.grid.lanes[state] in self.grid.buses else -self.grid.lead
         if abs(y - at) < 0.5:
-            return level_route([(lead, y), (end.left, y)])
+            return cornered([(lead, y), (end.left, y)])
         x = 8.0 + 8.0 * sorted(self.grid.lanes).index(state)
         corners = [(lead, y), (x, y), (x, at), (end.left, at)]
         row = [spot for spot in self.out.spots.values() if abs(spot.y - end.y) < 1 and spot.h > 6]
         if any(x < spot.right - 1 and spot.right < end.left for spot in row):
             below = max(spot.bottom for spot in row) + 10
             corners = [(lead, y), (x, y), (x, below), (end.left + 8, below), (end.left + 8, end.bottom)]
-        return level_route(corners, [level for level in self._crossed(x) if level not in (y, at)])
+        return cornered(corners, [level for level in self._crossed(x) if level not in (y, at)])
 
     def _climb(self, name: EdgeKey) -> Route:
         """Return the route of an edge between rows: curves from row to row, straight past each row."""
@@ -406,5 +406,5 @@ def _ends(local: Local, grid: Grid) -> Stamp:
     for name in local.edges:
         end = stamp.spots[name[1]]
         lead = CHANNEL / 2 if local.boxes[name[1]].role == "bus" else grid.lead
-        stamp.routes[name] = level_route([(-lead, end.y), (end.left, end.y)])
+        stamp.routes[name] = cornered([(-lead, end.y), (end.left, end.y)])
     return stamp
