@@ -8,15 +8,15 @@ lane in a margin at the right end.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ..scene import Scene
 from ..words import width
+from .climb import cornered, returned, rise
 from .closed import closed
 from .grid import BENT, CHANNEL, LAID, RUNNING, Grid, makers
 from .layered import BEND
-from .routes import Arrow, Path, Point, arrow, beside, curve_arrow, hopped, passed, shortened
+from .routes import Arrow, Path, Point, arrow, curve_arrow, hopped, passed
 from .sizes import BESIDE, OP, TEXT, chip_row, op_row
 from .spot import Spot
 from .stamp import Body, EdgeKey, Local, Route, Stamp, Word, locals_of, pressed
@@ -191,20 +191,20 @@ class _Step:
         start = self.out.spots[source]
         if self.local.boxes[target].role == "state":
             if (source, target) not in self.track:
-                return _straight([(start.right, start.y), (end.left, end.y)])
+                return cornered([(start.right, start.y), (end.left, end.y)])
             x, leave = self.track[source, target], self._leave(source)
             corners = [*leave, (x, leave[-1][1]), (x, end.y), (end.left, end.y)]
-            return _straight(corners, [y for y in self._crossed(x) if y not in (leave[-1][1], end.y)])
+            return cornered(corners, [y for y in self._crossed(x) if y not in (leave[-1][1], end.y)])
         return self._climb(name)
 
     def _gather(self, source: str, end: Spot) -> Route:
         """Return the route of a bus to its next stop, or of a state up to it, over the lanes that go on."""
         if source.startswith("<"):
-            return _straight([(-CHANNEL / 2, end.y), (end.left, end.y)])
+            return cornered([(-CHANNEL / 2, end.y), (end.left, end.y)])
         start = self.out.spots[source]
         lanes = {self.out.spots[key].y for key in self.local.onward if self.local.boxes[key].role in RUNNING}
         over = [y for y in lanes if end.bottom < y < start.top]
-        return _straight([(start.right, start.y), (end.x, start.y), (end.x, end.bottom)], over)
+        return cornered([(start.right, start.y), (end.x, start.y), (end.x, end.bottom)], over)
 
     def _port(self, source: str, target: str) -> float:
         """Return how far from its middle an edge from the step before enters a box that takes up several."""
@@ -221,14 +221,14 @@ class _Step:
         y, at = self.grid.lane_y(self.grid.lanes[state]), end.y + port
         lead = -CHANNEL / 2 if self.grid.lanes[state] in self.grid.buses else -self.grid.lead
         if abs(y - at) < 0.5:
-            return _straight([(lead, y), (end.left, y)])
+            return cornered([(lead, y), (end.left, y)])
         x = 8.0 + 8.0 * sorted(self.grid.lanes).index(state)
         corners = [(lead, y), (x, y), (x, at), (end.left, at)]
         row = [spot for spot in self.out.spots.values() if abs(spot.y - end.y) < 1 and spot.h > 6]
         if any(x < spot.right - 1 and spot.right < end.left for spot in row):
             below = max(spot.bottom for spot in row) + 10
             corners = [(lead, y), (x, y), (x, below), (end.left + 8, below), (end.left + 8, end.bottom)]
-        return _straight(corners, [level for level in self._crossed(x) if level not in (y, at)])
+        return cornered(corners, [level for level in self._crossed(x) if level not in (y, at)])
 
     def _climb(self, name: EdgeKey) -> Route:
         """Return the route of an edge between rows: curves from row to row, straight past each row."""
@@ -242,17 +242,17 @@ class _Step:
             spot = self.out.spots[bend]
             enter, leave = (spot.x, spot.bottom), (spot.x, self._past_top(spot))
             steps += [*self._rise(at, enter), *self._past(spot)]
-            back += [_curve(at, enter, BESIDE), (leave,)]
+            back += [rise(at, enter, BESIDE), (leave,)]
             at = leave
         tip = (end.x + last, end.bottom)
-        final = _curve(at, tip)
+        final = rise(at, tip)
         head = arrow([at, *final], 7.0) if len(final) == 1 else curve_arrow((at, *final), 7.0)
         last_rise = self._rise(at, head.path.end) if len(final) == 1 else head.path.steps
         forward = Arrow(Path(begin, (*steps, *last_rise)), head.head)
-        returned = _back(begin, [*back, _curve(at, tip, BESIDE)])
+        way_back = returned(begin, [*back, rise(at, tip, BESIDE)])
         bends = {self.out.spots[bend].x for bend in chain[1:-1]}
         over = [y for x in bends | ({tip[0]} if len(final) == 1 else set()) for y in self._crossed(x)]
-        return Route(forward, returned, passed(returned.path, over))
+        return Route(forward, way_back, passed(way_back.path, over))
 
     def _past(self, spot: Spot) -> list[tuple[Point, ...]]:
         top = self._past_top(spot)
@@ -262,44 +262,12 @@ class _Step:
     def _rise(self, a: Point, b: Point) -> tuple[tuple[Point, ...], ...]:
         """Return the way between two rows: a curve, or straight up with a hop over every lane that runs there."""
         if abs(a[0] - b[0]) >= 0.05:
-            return (_curve(a, b),)
+            return (rise(a, b),)
         return tuple(hopped([a, b], [y for y in self._crossed(a[0]) if b[1] < y < a[1]]).steps)
 
     def _past_top(self, spot: Spot) -> float:
         """Return where an edge is past a row, and past the states that leave the row over its top."""
         return min([spot.top, *(y - OVER for y in self._crossed(spot.x) if spot.top - OVER - 1 < y < spot.top)])
-
-
-def _curve(a: Point, b: Point, aside: float = 0.0) -> tuple[Point, ...]:
-    """Return the step from `a` up to `b`, upright at both ends; `aside` makes room for a curve to its left."""
-    if abs(a[0] - b[0]) < 0.05:
-        return (b,)
-    middle = (a[1] + b[1]) / 2 + (-1.4 if b[0] > a[0] else 1.4) * aside
-    return ((a[0], middle), (b[0], middle), b)
-
-
-def _back(start: Point, steps: Sequence[tuple[Point, ...]]) -> Arrow:
-    """Return the gradient of a climbing edge: the same way back, moved aside, without the hops."""
-    points = [start, *(step[-1] for step in steps)]
-    pieces: list[tuple[Point, ...]] = []
-    for at in range(len(steps) - 1, -1, -1):
-        step, to = steps[at], points[at]
-        pieces.append((to,) if len(step) == 1 else (step[1], step[0], to))
-    shifted = Path(points[-1], tuple(pieces)).moved(-BESIDE, 0.0)
-    (x, y), last = shifted.start, shifted.steps[-1]
-    begin = (x, y + 2.5)
-    before = shifted.steps[-2][-1] if len(shifted.steps) > 1 else begin
-    tip = (last[-1][0], last[-1][1] - 2.5)
-    head = arrow([before, tip]) if len(last) == 1 else curve_arrow((before, last[0], last[1], tip))
-    return Arrow(Path(begin, (*shifted.steps[:-1], *head.path.steps)), head.head)
-
-
-def _straight(corners: Sequence[Point], over: Sequence[float] = ()) -> Route:
-    forward = arrow(corners, 7.0)
-    if over:
-        forward = Arrow(hopped([*corners[:-1], forward.path.end], over), forward.head)
-    back = arrow(shortened(beside(corners, BESIDE)[::-1], 2.0, 2.5))
-    return Route(forward, back, passed(back.path, over))
 
 
 def _ends(local: Local, grid: Grid) -> Stamp:
@@ -318,5 +286,5 @@ def _ends(local: Local, grid: Grid) -> Stamp:
     for name in local.edges:
         end = stamp.spots[name[1]]
         lead = CHANNEL / 2 if local.boxes[name[1]].role == "bus" else grid.lead
-        stamp.routes[name] = _straight([(-lead, end.y), (end.left, end.y)])
+        stamp.routes[name] = cornered([(-lead, end.y), (end.left, end.y)])
     return stamp
