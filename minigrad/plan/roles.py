@@ -11,6 +11,7 @@ where terms still lie on a cycle. The scopes that cells set are a hint (see `ter
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -55,17 +56,17 @@ class Roles:
 class _Edges(NamedTuple):
     """The edges between computed terms, by number: from `source` to `user`, as argument `slot`, in order of users."""
 
-    source: Numbers
-    user: Numbers
-    slot: Numbers
+    source: Any
+    user: Any
+    slot: Any
 
 
 def find_roles(graph: Graph) -> Roles:
     """Sort the terms into roles and find the recurrences among them."""
     base = bases(graph)
     terms = [term for term in graph.terms if term.args and term.op not in VIEWS]
-    kind = _numbered([_kind(term) for term in terms])
-    signatures = _numbered([_signature(term, number, base) for term, number in zip(terms, kind, strict=True)])
+    kind = _numbered(_kind(term) for term in terms)
+    signatures = _numbered(_signature(term, number, base) for term, number in zip(terms, kind, strict=True))
     # Terms by number from here on: what is asked of all of them several times is asked of arrays.
     edges, role, paths = _edges(terms, base), np.array(signatures, np.int64), None
     rounds = []
@@ -79,7 +80,7 @@ def find_roles(graph: Graph) -> Roles:
         if len(rounds) > 1 and rounds[-1][0] > 0.95 * rounds[-2][0]:
             break
         if paths is None:
-            paths = np.array(_numbered([tuple([_path(arg) for arg in term.args]) for term in terms]), np.int64)
+            paths = np.array(_numbered(tuple([_path(arg) for arg in term.args]) for term in terms), np.int64)
         role = _refined(role, bound, paths, edges)
     least = min(count for count, *_ in rounds)
     _, role, component, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
@@ -89,14 +90,15 @@ def find_roles(graph: Graph) -> Roles:
 
 def _edges(terms: Sequence[Term], base: dict[Term, Term]) -> _Edges:
     place = {term: k for k, term in enumerate(terms)}
-    found = [
-        (place[base[arg]], k, slot)
-        for k, term in enumerate(terms)
-        for slot, arg in enumerate(term.args)
-        if base[arg] in place
-    ]
-    columns = np.array(found, np.int64).reshape(-1, 3)
-    return _Edges(columns[:, 0], columns[:, 1], columns[:, 2])
+    edges = _Edges(array("q"), array("q"), array("q"))
+    for k, term in enumerate(terms):
+        for slot, arg in enumerate(term.args):
+            source = place.get(base[arg])
+            if source is not None:
+                edges.source.append(source)
+                edges.user.append(k)
+                edges.slot.append(slot)
+    return _Edges(*[np.frombuffer(column, np.int64) if column else np.zeros(0, np.int64) for column in edges])
 
 
 def _kind(term: Term) -> Any:
@@ -128,7 +130,7 @@ def _ranges(index: Iterable[Any]) -> tuple[Any, ...]:
     return tuple([entry if isinstance(entry, tuple) else None for entry in index])
 
 
-def _numbered(keys: Sequence[Any]) -> list[int]:
+def _numbered(keys: Iterable[Any]) -> list[int]:
     numbers: dict[Any, int] = {}
     return [numbers.setdefault(key, len(numbers)) for key in keys]
 
