@@ -73,7 +73,7 @@ def test_the_simulation_sees_what_is_known():
 def test_words_can_be_read_on_their_boxes(theme):
     for box in BOXES:
         ink, ground = resolve(theme, [box, "text"])["fill"], resolve(theme, [box, "s"])["fill"]
-        assert contrast(ink, ground) >= 4.5, box
+        assert contrast(ink, ground) >= 7, box
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -92,6 +92,7 @@ def test_gains_gates_and_lanes_stay_apart(theme, eye):
     assert closest([resolve(theme, [gain, "r"])["stroke"] for gain in GAINS], eye) >= 15
     assert closest([resolve(theme, [gate, "s"])["stroke"] for gate in GATES], eye) >= 10
     assert closest([resolve(theme, [lane, "s"])["stroke"] for lane in ("h", "c")], eye) >= 12
+    assert closest([resolve(theme, [role, "s"])["stroke"] for role in ("h", "c", "w", "loss")], eye) >= 9
     assert closest([resolve(theme, [sign])["fill"] for sign in ("pos", "neg")], eye) >= 60
 
 
