@@ -268,10 +268,12 @@ def test_gates_are_squashed_in_one_call_where_they_are_most_of_a_row() -> None:
 
 def test_parts_that_overlap_are_squashed_each_for_itself() -> None:
     a = mg.input((6,))
+    array = np.arange(6.0)
+    twice = mg.function([a], [mg.exp(a[:3]), mg.exp(a[1:4])], passes=["widen"])  # two thirds of a, some of it twice
+    assert twice.calls.count("exp") == 2
     outputs = [mg.exp(a[:4]), mg.exp(a[2:]), mg.exp(a[::2])]
     compiled = mg.function([a], outputs, passes=["widen"])
     assert compiled.calls.count("exp") == 3
-    array = np.arange(6.0)
     assert all(
         np.array_equal(got, np.exp(part))
         for got, part in zip(compiled(array), (array[:4], array[2:], array[::2]), strict=True)
@@ -284,6 +286,17 @@ def test_the_gradient_of_the_gates_lies_where_the_gates_lay() -> None:
     peak = mg.function([x], outputs[:1] + outputs[3:]).peak_bytes
     row = 200 * 3 * 5 * 8  # one number a step, a batch member and a hidden unit
     assert peak < 17 * row  # 18.1 where the gradient has a slab of its own
+
+
+@pytest.mark.parametrize(("batch", "size", "most"), [(1, 16, 4.5), (16, 64, 3.4)])
+def test_little_more_is_kept_than_the_gates(batch: int, size: int, most: float) -> None:
+    # Two slabs of gates, their inputs and results a quarter each. The larger net is worked on in blocks.
+    x = mg.input((50, batch, size), dtype=np.float32)
+    model = rnn.LSTM(size, size, rng=0, dtype=np.float32)
+    h = rnn.unroll(model, x).steps[-1].h
+    loss = mg.sum(h * h)
+    peak = mg.function([x], [loss, *mg.grad(loss, list(model.parameters.values()))]).peak_bytes
+    assert peak < most * 50 * batch * 4 * size * 4
 
 
 def test_weights_are_read_in_place() -> None:
