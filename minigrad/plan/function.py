@@ -64,7 +64,7 @@ class _Plan:
                 self._constants.append((value, place))
             elif term.leaf is not None:
                 fed.setdefault(place.view.buffer, []).append((term.leaf, place))
-        tenants = Counter(layout.view[term].buffer for term in graph.terms if term.op not in VIEWS)
+        tenants = Counter(layout.view[term.number].buffer for term in graph.terms if term.op not in VIEWS)
         kept = {x.view.buffer for x in (*self._outputs, *(place for _, place in self._constants))}
         self.program = Program(calls, {buffer for buffer in fed if tenants[buffer] == 1 and buffer not in kept})
         # What a run is given is read where the caller has it; the other leaves are copied to their places first.

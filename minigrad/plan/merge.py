@@ -18,13 +18,18 @@ _SMALL = 1 << 16
 
 def merge(rewriter: Rewriter) -> Rule:
     """One term for all terms of the same op, parameters and arguments. Inputs and parameters are never merged."""
-    seen: dict[Any, Term] = {}
+    # By the hash of the key: to keep half a million keys would take more memory than the terms do.
+    seen: dict[int, Term] = {}
+    of_equal_hash: dict[Any, Term] = {}
 
-    def rule(term: Term, old: Term) -> Term:
+    def rule(term: Term) -> Term:
         key = _key(term)
         if key is None:
             return term
-        return seen.setdefault(key, term)
+        first = seen.setdefault(hash(key), term)
+        if first is term or _key(first) == key:
+            return first
+        return of_equal_hash.setdefault(key, term)
 
     return rule
 
@@ -46,7 +51,7 @@ def _key(term: Term) -> Any:
 def tidy(rewriter: Rewriter) -> Rule:
     """Views that undo each other, or that change nothing, are taken out."""
 
-    def rule(term: Term, old: Term) -> Term:
+    def rule(term: Term) -> Term:
         if term.op not in ("transpose", "reshape", "broadcast_to"):
             return term
         inner, params = term.args[0], term.params
@@ -74,7 +79,7 @@ def fold(rewriter: Rewriter) -> Rule:
 
     known: dict[Term, Array] = {}
 
-    def rule(term: Term, old: Term) -> Term:
+    def rule(term: Term) -> Term:
         value = constant_value(term)
         if value is not None:
             known[term] = value

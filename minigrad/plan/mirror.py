@@ -22,10 +22,15 @@ def mirror(graph: Graph) -> Graph:
     if not both:
         return graph
     rewriter = Rewriter()
-    beside: dict[Term, list[Term]] = {}
+    # What each of the terms to rewrite is a function of: they are the same terms when their turn comes, their arguments
+    # may be others by then.
+    of: dict[Term, Term] = {}
+    beside: dict[Term, list[tuple[Term, Term]]] = {}
     for term in graph.terms:
-        if term.op == "sech2" and _whole(term.args[0]) in both:
-            beside.setdefault(_whole(term.args[0]), []).append(term)
+        if term.op in ("sigmoid", "sigmoid_slope") and term.args[0] in both and term.dtype == term.args[0].dtype:
+            of[term] = term.args[0]
+        elif term.op == "sech2" and _whole(term.args[0]) in both:
+            beside.setdefault(_whole(term.args[0]), []).append((term, term.args[0]))
     known: dict[Term, tuple[Term, Term]] = {}
     slopes: dict[Term, Term] = {}
 
@@ -35,18 +40,16 @@ def mirror(graph: Graph) -> Graph:
             known[x] = e, rewriter.make(term, "inverse_1p", (e,), term.shape)
         return known[x]
 
-    def rule(term: Term, old: Term) -> Term:
-        if term.op == "sech2":
-            return slopes.get(old, term)
-        if term.op not in ("sigmoid", "sigmoid_slope") or old.args[0] not in both or term.dtype != term.args[0].dtype:
-            return term
-        x = old.args[0]
+    def rule(term: Term) -> Term:
+        if term not in of:
+            return slopes.get(term, term)
+        x = of[term]
         e, s = exponential(x, term)
         if term.op == "sigmoid":
             return s
         # Made before the slope of the sigmoid, which may then overwrite e.
-        for other in beside.pop(x, ()):
-            slopes[other] = rewriter.make(other, "sech2_of_exp", (_part(rewriter, other.args[0], x, e),), other.shape)
+        for other, part in beside.pop(x, ()):
+            slopes[other] = rewriter.make(other, "sech2_of_exp", (_part(rewriter, part, x, e),), other.shape)
         return rewriter.make(term, "mul", (s, rewriter.make(term, "times_finite", (e, s), term.shape)), term.shape)
 
     return rewriter.run(graph, rule)

@@ -36,9 +36,9 @@ def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
     rewriter = Rewriter()
     rules = [rule(rewriter) for name, rule in LOCAL.items() if name in passes]
 
-    def in_turn(term: Term, old: Term) -> Term:
+    def in_turn(term: Term) -> Term:
         for rule in rules:
-            term = rule(term, old)
+            term = rule(term)
         return term
 
     graph = rewriter.run(graph, in_turn)

@@ -11,7 +11,7 @@ where terms still lie on a cycle. The scopes that cells set are a hint (see `ter
 
 from __future__ import annotations
 
-from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -31,34 +31,35 @@ class Roles:
     """The classes of a graph's computed terms (neither leaves nor views).
 
     Attributes:
+        terms: the computed terms, in order.
         base: each term's base, see `bases`.
-        kind: term -> number of its kind; terms of one kind can be computed in one call: equal op, parameters, shapes.
-        role: term -> its class.
-        component: role -> number of its strongly connected component, in a topological order of components.
+        kind: term number -> number of its kind; terms of one kind can be computed in one call: equal op, parameters,
+            shapes. -1 for leaves and views, here and below.
+        component: term number -> the strongly connected component of roles that the term is of.
+        users: component -> the components that use it; numbered in topological order.
         recurrent: the components that are true recurrences.
     """
 
-    base: dict[Term, Term]
-    kind: dict[Term, int]
-    role: dict[Term, int]
+    terms: list[Term]
+    base: list[Term]
+    kind: list[int]
     component: list[int]
+    users: list[set[int]]
     recurrent: frozenset[int]
 
     def recurrence(self, term: Term) -> int | None:
         """The recurrence that the term is part of, or None."""
-        base = self.base[term]
-        if not base.args:
-            return None
-        component = self.component[self.role[base]]
+        component = self.component[self.base[term.number].number]
         return component if component in self.recurrent else None
 
 
 class _Edges(NamedTuple):
-    """The edges between computed terms, by number: from `source` to `user`, as argument `slot`, in order of users."""
+    """The edges between computed terms, by place among them: from `source` to `user`, as argument `slot`, in order of
+    users."""
 
-    source: Any
-    user: Any
-    slot: Any
+    source: Numbers
+    user: Numbers
+    slot: Numbers
 
 
 def find_roles(graph: Graph) -> Roles:
@@ -68,12 +69,14 @@ def find_roles(graph: Graph) -> Roles:
     kind = _numbered(_kind(term) for term in terms)
     signatures = _numbered(_signature(term, number, base) for term, number in zip(terms, kind, strict=True))
     # Terms by number from here on: what is asked of all of them several times is asked of arrays.
-    edges, role, paths = _edges(terms, base), np.array(signatures, np.int64), None
+    place = np.full(len(base), -1)
+    place[[term.number for term in terms]] = np.arange(len(terms))
+    edges, role, paths = _edges(terms, base, place), np.array(signatures, np.int64), None
     rounds = []
     for _ in range(_ROUNDS):
-        component, recurrent = _components(role, edges)
+        component, users, recurrent = _components(role, edges)
         bound = np.isin(component, list(recurrent))[role]
-        rounds.append((int(bound.sum()), role, component, recurrent))
+        rounds.append((int(bound.sum()), component[role], users, recurrent))
         if not rounds[-1][0]:
             break
         # Refining also peels the first steps off a loop: no further than it frees terms in earnest.
@@ -83,32 +86,34 @@ def find_roles(graph: Graph) -> Roles:
             paths = np.array(_numbered(tuple([_path(arg) for arg in term.args]) for term in terms), np.int64)
         role = _refined(role, bound, paths, edges)
     least = min(count for count, *_ in rounds)
-    _, role, component, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
-    by_term = dict(zip(terms, role.tolist(), strict=True))
-    return Roles(base, dict(zip(terms, kind, strict=True)), by_term, component, recurrent)
+    _, of_terms, users, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
+    return Roles(terms, base, _spread(kind, place), _spread(of_terms, place), users, recurrent)
 
 
-def _edges(terms: Sequence[Term], base: dict[Term, Term]) -> _Edges:
-    place = {term: k for k, term in enumerate(terms)}
-    edges = _Edges(array("q"), array("q"), array("q"))
-    for k, term in enumerate(terms):
-        for slot, arg in enumerate(term.args):
-            source = place.get(base[arg])
-            if source is not None:
-                edges.source.append(source)
-                edges.user.append(k)
-                edges.slot.append(slot)
-    return _Edges(*[np.frombuffer(column, np.int64) if column else np.zeros(0, np.int64) for column in edges])
+def _spread(values: Any, place: Numbers) -> list[int]:
+    """What is known of the computed terms as a list of all; -1 for the others."""
+    # A place of -1 is the last one.
+    return np.append(np.asarray(values, np.int64), -1)[place].tolist()
+
+
+def _edges(terms: Sequence[Term], base: Sequence[Term], place: Numbers) -> _Edges:
+    arities = np.array([len(term.args) for term in terms], np.int64)
+    of_base = place[np.array([term.number for term in base], np.int64)]
+    source = of_base[np.array([arg.number for term in terms for arg in term.args], np.int64)]
+    user = np.repeat(np.arange(len(terms)), arities)
+    slot = np.arange(len(user)) - np.repeat(np.cumsum(arities) - arities, arities)
+    computed = source >= 0
+    return _Edges(source[computed], user[computed], slot[computed])
 
 
 def _kind(term: Term) -> Any:
     return term.op, term.shape, term.dtype, _loosened(term), tuple([(arg.shape, arg.dtype) for arg in term.args])
 
 
-def _signature(term: Term, kind: Any, base: dict[Term, Term]) -> Any:
+def _signature(term: Term, kind: Any, base: Sequence[Term]) -> Any:
     kinds = []
     for arg in term.args:
-        source = base[arg]
+        source = base[arg.number]
         # A leaf is told from other leaves by identity, so the weights of different layers part at once.
         kinds.append((arg.op, source.op if source.args else source, source.shape))
     return kind, term.origin, tuple(kinds)
@@ -170,18 +175,23 @@ def _path(arg: Term) -> Any:
     return tuple(steps)
 
 
-def _components(role: Numbers, edges: _Edges) -> tuple[list[int], frozenset[int]]:
-    """The strongly connected components of the graph of roles, and which of them hold a cycle."""
+def _components(role: Numbers, edges: _Edges) -> tuple[Numbers, list[set[int]], frozenset[int]]:
+    """The strongly connected component of each role, which components use which, and those that hold a cycle."""
     count = int(role.max(initial=-1)) + 1
     users: list[list[int]] = [[] for _ in range(count)]
     for pair in np.unique(role[edges.source] * count + role[edges.user]).tolist():
         users[pair // count].append(pair % count)
     component = strongly_connected(users)
-    size: dict[int, int] = {}
-    for number in component:
-        size[number] = size.get(number, 0) + 1
-    cyclic = {component[k] for k in range(count) if size[component[k]] > 1 or k in users[k]}
-    return component, frozenset(cyclic)
+    members = Counter(component)
+    joined: list[set[int]] = [set() for _ in members]
+    cyclic = {number for number, size in members.items() if size > 1}
+    for k, of_role in enumerate(users):
+        joined[component[k]].update(component[user] for user in of_role)
+        if k in of_role:
+            cyclic.add(component[k])
+    for number, of_component in enumerate(joined):
+        of_component.discard(number)
+    return np.array(component, np.int64), joined, frozenset(cyclic)
 
 
 def strongly_connected(users: list[list[int]]) -> list[int]:

@@ -7,7 +7,8 @@ the part of the host that it overwrites, or nothing of the host, and every other
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from .schedule import Group
@@ -29,7 +30,7 @@ class _Use(NamedTuple):
     part: Index | None
 
 
-def spent_places(graph: Graph, groups: Sequence[Group], base: Mapping[Term, Term], nested: Parents) -> Parents:
+def spent_places(graph: Graph, groups: Sequence[Group], base: Sequence[Term], nested: Parents) -> Parents:
     """Which terms can lie in which hosts, given those `nested` in others already."""
     search = _Search(graph, groups, base, nested)
     for term in graph.terms:
@@ -38,34 +39,38 @@ def spent_places(graph: Graph, groups: Sequence[Group], base: Mapping[Term, Term
 
 
 class _Search:
-    def __init__(self, graph: Graph, groups: Sequence[Group], base: Mapping[Term, Term], nested: Parents) -> None:
+    def __init__(self, graph: Graph, groups: Sequence[Group], base: Sequence[Term], nested: Parents) -> None:
         self.base = base
         self.nested = nested
         self.found: Parents = {}
-        self.when = {term: k for k, group in enumerate(groups) for term in group}
+        # In which group each term is computed, by its number; -1 for leaves and views.
+        self.when = [-1] * len(graph.terms)
+        for k, group in enumerate(groups):
+            for term in group:
+                self.when[term.number] = k
         self.below = {whole: part for part, (whole, index) in nested.items() if index is None}
         self.pieces: dict[Term, list[tuple[Term, Index | None]]] = {}
         for part, (whole, index) in nested.items():
             if index is not None:
                 self.pieces.setdefault(whole, []).append((part, index))
-        self.kept = {base[term] for term in graph.outputs} | set(self.pieces)
+        self.kept = {base[term.number] for term in graph.outputs} | set(self.pieces)
         # Who reads which part of each term, and of what lies in it.
         self.uses: dict[Term, list[_Use]] = {}
-        for user in self.when:
+        for user in chain.from_iterable(groups):
             for arg in user.args:
                 shown, region = self._part(arg)
                 self.uses.setdefault(shown, []).append(_Use(user, region))
 
     def _part(self, arg: Term) -> tuple[Term, Index | None]:
         """The base that an argument shows, and which part of it (the whole if that cannot be said)."""
-        source = self.base[arg]
+        source = self.base[arg.number]
         if arg.op == "slice" and arg.args[0] is source and _plain(arg.params["index"]):
             return source, arg.params["index"]
         return source, None
 
     def place(self, term: Term) -> None:
         """Find a host for the term, if it lies nowhere else and may lie in one."""
-        if term in self.nested or term not in self.when or term.op in ("concat", "place"):
+        if term in self.nested or self.when[term.number] < 0 or term.op in ("concat", "place"):
             return
         pieces = self.pieces.get(term, [])
         if term.op == "assemble" and len(pieces) < len(term.args):
@@ -128,7 +133,7 @@ class _Search:
         return spots
 
     def _host(self, arg: Term) -> Term:
-        source = self.base[arg]
+        source = self.base[arg.number]
         return self.found[source][0] if source in self.found else source
 
     def _located(self, arg: Term) -> tuple[Term, Index | None] | None:
@@ -148,9 +153,11 @@ class _Search:
 
     def _free(self, host: Term, index: Index | None, writer: Term) -> bool:
         """Whether everybody but `writer` has read that part of the host when it writes."""
-        begin = self.when[writer]
+        begin = self.when[writer.number]
         return all(
-            use.user is writer or (self.when[use.user] < begin and use.user.op != "concat") or _apart(use.part, index)
+            use.user is writer
+            or (self.when[use.user.number] < begin and use.user.op != "concat")
+            or _apart(use.part, index)
             for use in self.uses[host]
         )
 

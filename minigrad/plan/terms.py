@@ -1,14 +1,17 @@
 """The plan's own picture of a graph: `Term`s, which passes may rewrite freely, where `Node`s are immutable and carry
 source lines and scopes that a plan has no use for.
 
-A `Graph` lists its terms in a topological order. Every pass is a function from graph to graph; most are written as a
-rule for one term, applied in order by `rewrite`.
+A `Graph` lists its terms in a topological order and numbers them. Every pass is a function from graph to graph, and uses
+the old one up: it may change its terms. Most passes are written as a rule for one term, applied in order by a
+`Rewriter`. What a pass knows of every term stands in a list, in the order of the terms: it is gone through from end to
+end, where a dictionary of half a million terms would be read all over memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -23,10 +26,11 @@ class Term:
     """One value of a plan: `op` (a name) of `args`; leaves have the node they stand for.
 
     `kernel` computes the value on arrays, and is the fallback for every op that has no faster spelling. `origin` is
-    what is known about the term's role in the program: see `_origins`.
+    what is known about the term's role in the program: see `_origins`. `number` is the term's place in its graph, -1
+    while it is in none.
     """
 
-    __slots__ = ("args", "dtype", "kernel", "leaf", "op", "origin", "params", "shape")
+    __slots__ = ("args", "dtype", "kernel", "leaf", "number", "op", "origin", "params", "shape")
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Term:
         self.kernel = kernel
         self.leaf = leaf
         self.origin = origin
+        self.number = -1
 
     @property
     def size(self) -> int:
@@ -65,12 +70,6 @@ class Term:
     def __repr__(self) -> str:
         return f"<{self.op} {self.shape} of {', '.join(arg.op for arg in self.args)}>"
 
-    def with_args(self, args: tuple[Term, ...]) -> Term:
-        """The same op on other arguments of the same shapes."""
-        return Term(
-            self.op, args, self.params, self.shape, self.dtype, kernel=self.kernel, leaf=self.leaf, origin=self.origin
-        )
-
 
 @dataclass(frozen=True)
 class Graph:
@@ -82,6 +81,10 @@ class Graph:
     terms: list[Term]
     outputs: list[Term]
     guarded: frozenset[Node] = field(default_factory=frozenset)
+
+    def __post_init__(self) -> None:
+        for number, term in enumerate(self.terms):
+            term.number = number
 
 
 def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node]) -> Graph:
@@ -125,8 +128,8 @@ def _origins(order: Sequence[Node]) -> dict[Node, Any]:
     }
 
 
-# What stands for a term: called with the term on its new arguments, and with the old term.
-Rule = Callable[[Term, Term], Term]
+# What stands for a term: called with the term, on its new arguments.
+Rule = Callable[[Term], Term]
 
 
 class Rewriter:
@@ -135,6 +138,7 @@ class Rewriter:
     def __init__(self) -> None:
         self.terms: list[Term] = []
         self._made: dict[Any, Term] = {}
+        self._now: list[Term] = []
 
     def make(self, like: Term, op: str, args: Sequence[Term], shape: Shape, /, **params: Any) -> Term:
         """A term with the dtype and origin of `like`; asked for again, the same one."""
@@ -149,46 +153,53 @@ class Rewriter:
         self.terms.append(term)
         return term
 
+    def now(self, old: Term) -> Term:
+        """What stands for a term of the old graph that has had its turn."""
+        return self._now[old.number]
+
     def run(self, graph: Graph, rule: Rule) -> Graph:
-        """The graph with `rule(term, old)` in the place of each old term; the arguments come first."""
-        made: dict[Term, Term] = {}
-        for old in graph.terms:
-            args = tuple([made[arg] for arg in old.args])
-            term = old if args == old.args else old.with_args(args)
-            new = rule(term, old)
+        """The graph with `rule(term)` in the place of each term; the arguments come first."""
+        now = self._now
+        for term in graph.terms:
+            # In place: a copy of every term that a change reaches would be most of a pass's time.
+            term.args = tuple([now[arg.number] for arg in term.args])
+            new = rule(term)
             if new is term:
                 self.terms.append(term)
-            made[old] = new
-        return alive(self.terms, [made[term] for term in graph.outputs], graph.guarded)
+            now.append(new)
+        return alive(self.terms, [now[term.number] for term in graph.outputs], graph.guarded)
 
 
-def alive(terms: list[Term], outputs: list[Term], guarded: frozenset[Node]) -> Graph:
+def alive(terms: Sequence[Term], outputs: list[Term], guarded: frozenset[Node]) -> Graph:
     """The graph without the terms that no output needs."""
-    needed = set(outputs)
-    kept = []
+    for number, term in enumerate(terms):
+        term.number = number
+    needed = bytearray(len(terms))
+    for term in outputs:
+        needed[term.number] = True
     for term in reversed(terms):
-        if term in needed:
-            kept.append(term)
-            needed.update(term.args)
-    return Graph(kept[::-1], outputs, guarded)
+        if needed[term.number]:
+            for arg in term.args:
+                needed[arg.number] = True
+    return Graph(list(compress(terms, needed)), outputs, guarded)
 
 
-def uses(graph: Graph) -> dict[Term, int]:
+def uses(graph: Graph) -> list[int]:
     """How many times each term is used, as an argument or an output."""
-    count = dict.fromkeys(graph.terms, 0)
+    count = [0] * len(graph.terms)
     for term in graph.terms:
         for arg in term.args:
-            count[arg] += 1
+            count[arg.number] += 1
     for term in graph.outputs:
-        count[term] += 1
+        count[term.number] += 1
     return count
 
 
-def bases(graph: Graph) -> dict[Term, Term]:
+def bases(graph: Graph) -> list[Term]:
     """Each term's base: the term whose storage a view shows, or the term itself if it is no view."""
-    base: dict[Term, Term] = {}
+    base: list[Term] = []
     for term in graph.terms:
-        base[term] = base[term.args[0]] if term.op in VIEWS else term
+        base.append(base[term.args[0].number] if term.op in VIEWS else term)
     return base
 
 

@@ -28,8 +28,8 @@ def widen(graph: Graph) -> Graph:
         return graph
     rewriter = Rewriter()
 
-    def rule(term: Term, old: Term) -> Term:
-        if old not in wide:
+    def rule(term: Term) -> Term:
+        if term not in wide:
             return term
         part = term.args[0]
         whole = rewriter.make(term, term.op, part.args, part.args[0].shape)
