@@ -94,13 +94,13 @@ def _topological(members: list[list[Term]], users: list[set[int]]) -> Iterable[i
 
 
 def _levels(terms: list[Term], roles: Roles, level: list[int]) -> list[Group]:
-    """The terms of a recurrence, those of one level and one kind together; `level` is -1 for every term, and left so."""
+    """The terms of a recurrence, those of one level and kind together; `level` is -1 for every term, and left so."""
     groups: dict[tuple[int, bool, int], Group] = {}
     for term in terms:
         depth = max([level[roles.base[arg.number].number] for arg in term.args], default=-1) + 1
         level[term.number] = depth
         # Who reads a part of a value comes before who reads it whole, and may then write in its place.
-        whole = all([arg.op != "slice" for arg in term.args])
+        whole = all(arg.op != "slice" for arg in term.args)
         groups.setdefault((depth, whole, roles.kind[term.number]), []).append(term)
     for term in terms:
         level[term.number] = -1

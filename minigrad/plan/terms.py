@@ -1,8 +1,8 @@
 """The plan's own picture of a graph: `Term`s, which passes may rewrite freely, where `Node`s are immutable and carry
 source lines and scopes that a plan has no use for.
 
-A `Graph` lists its terms in a topological order and numbers them. Every pass is a function from graph to graph, and uses
-the old one up: it may change its terms. Most passes are written as a rule for one term, applied in order by a
+A `Graph` lists its terms in a topological order and numbers them. Every pass is a function from graph to graph, and may
+change the terms of the old one, which is used up. Most passes are written as a rule for one term, applied in order by a
 `Rewriter`. What a pass knows of every term stands in a list, in the order of the terms: it is gone through from end to
 end, where a dictionary of half a million terms would be read all over memory.
 """
