@@ -72,32 +72,37 @@ class Layout:
         # A piece read by others lies in its whole, which nothing may then overwrite.
         exposed = {whole for piece, (whole, _) in self._parent.items() if self.count[piece.number] > 1}
         for term in graph.terms:
-            able = [
-                arg
-                for arg in term.args[: IN_PLACE.get(term.op, 0)]
-                if self.count[arg.number] == 1
-                and self._computed(arg)
-                and arg.shape == term.shape
-                and arg.dtype == term.dtype
-                and arg not in self._parent
-                and arg not in exposed
-                and arg.op != "concat"
-            ]
-            if able:
-                # The one computed first has been waiting longest: sharing its place saves most.
-                self._parent[min(able, key=self._when)] = (term, None)
+            able = None
+            for arg in term.args[: IN_PLACE.get(term.op, 0)]:
+                if (
+                    self.count[arg.number] == 1
+                    and self._computed(arg)
+                    and arg.shape == term.shape
+                    and arg.dtype == term.dtype
+                    and arg not in self._parent
+                    and arg not in exposed
+                    and arg.op != "concat"
+                    # The one computed first has been waiting longest: sharing its place saves most.
+                    and (able is None or self._when(arg) < self._when(able))
+                ):
+                    able = arg
+            if able is not None:
+                self._parent[able] = (term, None)
 
     def _roots_first(self, graph: Graph) -> list[Term]:
         """The terms, each after the one it lies in."""
-        order: dict[Term, None] = {}
+        order: list[Term] = []
+        placed = bytearray(len(graph.terms))
         for term in graph.terms:
             chain = []
-            at: Term | None = term
-            while at is not None and at not in order:
+            at = term
+            while not placed[at.number]:
+                placed[at.number] = True
                 chain.append(at)
-                at = self._parent[at][0] if at in self._parent else None
-            order.update(dict.fromkeys(reversed(chain)))
-        return list(order)
+                if at in self._parent:
+                    at = self._parent[at][0]
+            order += reversed(chain)
+        return order
 
     def _wish(self, graph: Graph, groups: Sequence[Group]) -> None:
         for term in graph.terms:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from .schedule import Group
 from .terms import VIEWS, Graph, Term
@@ -25,9 +25,8 @@ _GATES = ("sigmoid", "sigmoid_slope", "sech2", "sech2_of_exp", "exp_neg", "inver
 IN_PLACE: dict[str, int] = {**dict.fromkeys(_BINARY, 2), **dict.fromkeys(_UNARY + _GATES, 1)}
 
 
-class _Use(NamedTuple):
-    user: Term
-    part: Index | None
+# Who reads a term, and which part of it (None: the whole, or it cannot be said).
+_Use = tuple[Term, Index | None]
 
 
 def spent_places(graph: Graph, groups: Sequence[Group], base: Sequence[Term], nested: Parents) -> Parents:
@@ -54,19 +53,22 @@ class _Search:
             if index is not None:
                 self.pieces.setdefault(whole, []).append((part, index))
         self.kept = {base[term.number] for term in graph.outputs} | set(self.pieces)
-        # Who reads which part of each term, and of what lies in it.
-        self.uses: dict[Term, list[_Use]] = {}
+        # Which part of its base a term shows.
+        self.part: list[Index | None] = [None] * len(graph.terms)
+        for term in graph.terms:
+            if term.op == "slice" and term.args[0] is base[term.number] and _plain(term.params["index"]):
+                self.part[term.number] = term.params["index"]
+        # The uses of each term, and of what lies in it.
+        self.uses: list[list[_Use] | None] = [None] * len(graph.terms)
         for user in chain.from_iterable(groups):
             for arg in user.args:
-                shown, region = self._part(arg)
-                self.uses.setdefault(shown, []).append(_Use(user, region))
+                self._uses(base[arg.number]).append((user, self.part[arg.number]))
 
-    def _part(self, arg: Term) -> tuple[Term, Index | None]:
-        """The base that an argument shows, and which part of it (the whole if that cannot be said)."""
-        source = self.base[arg.number]
-        if arg.op == "slice" and arg.args[0] is source and _plain(arg.params["index"]):
-            return source, arg.params["index"]
-        return source, None
+    def _uses(self, term: Term) -> list[_Use]:
+        uses = self.uses[term.number]
+        if uses is None:
+            self.uses[term.number] = uses = []
+        return uses
 
     def place(self, term: Term) -> None:
         """Find a host for the term, if it lies nowhere else and may lie in one."""
@@ -118,32 +120,28 @@ class _Search:
         self.found[term] = host, None
         if term in self.kept:
             self.kept.add(host)  # an output that lies in it is read after everything else
+        uses = self._uses(host)
         for tenant, place in ((term, None), *self.pieces.get(term, [])):
-            self.uses[host] += [_Use(use.user, _inside(place, use.part)) for use in self.uses.get(tenant, [])]
+            uses += [(user, _inside(place, part)) for user, part in self._uses(tenant)]
 
     def _read_by(self, writer: Term) -> list[tuple[Term, Index | None]]:
         """The hosts, and the part of each, that `writer` reads element by element and reads nothing else of."""
-        spots = []
-        for arg in writer.args[: IN_PLACE.get(writer.op, 0)]:
-            if arg.shape != writer.shape or arg.dtype != writer.dtype:
+        spots: list[tuple[Term, Index | None]] = []
+        able = IN_PLACE.get(writer.op, 0)
+        if not able:
+            return spots
+        hosts = [self._host(arg) for arg in writer.args]
+        for arg, host in zip(writer.args[:able], hosts, strict=False):
+            if arg.shape != writer.shape or arg.dtype != writer.dtype or hosts.count(host) > 1:
                 continue
-            spot = self._located(arg)
-            if spot and sum(self._host(other) is spot[0] for other in writer.args) == 1:
-                spots.append(spot)
+            source, part = self.base[arg.number], self.part[arg.number]
+            if arg is source or part is not None:
+                spots.append((host, part if host is source else _inside(self.found[source][1], part)))
         return spots
 
     def _host(self, arg: Term) -> Term:
         source = self.base[arg.number]
         return self.found[source][0] if source in self.found else source
-
-    def _located(self, arg: Term) -> tuple[Term, Index | None] | None:
-        source, part = self._part(arg)
-        if arg is not source and part is None:
-            return None
-        if source not in self.found:
-            return source, part
-        host, around = self.found[source]
-        return host, _inside(around, part)
 
     def _fits(self, term: Term, host: Term) -> bool:
         """Whether the term has the shape of the host, and the host can have a tenant."""
@@ -154,12 +152,11 @@ class _Search:
     def _free(self, host: Term, index: Index | None, writer: Term) -> bool:
         """Whether everybody but `writer` has read that part of the host when it writes."""
         begin = self.when[writer.number]
-        return all(
-            use.user is writer
-            or (self.when[use.user.number] < begin and use.user.op != "concat")
-            or _apart(use.part, index)
-            for use in self.uses[host]
-        )
+        for user, part in self._uses(host):
+            read = user is writer or (self.when[user.number] < begin and user.op != "concat")
+            if not read and not _apart(part, index):
+                return False
+        return True
 
 
 def _inside(around: Index | None, part: Index | None) -> Index | None:
