@@ -66,9 +66,9 @@ def find_roles(graph: Graph) -> Roles:
     """Sort the terms into roles and find the recurrences among them."""
     base = bases(graph)
     terms = [term for term in graph.terms if term.args and term.op not in VIEWS]
-    kind = _numbered(_kind(term) for term in terms)
-    signatures = _numbered(_signature(term, number, base) for term, number in zip(terms, kind, strict=True))
-    # Terms by number from here on: what is asked of all of them several times is asked of arrays.
+    kind = _kinds(graph, terms)
+    signatures = _signatures(graph, terms, kind, base)
+    # What is asked of all terms several times is asked of arrays from here on.
     place = np.full(len(base), -1)
     place[[term.number for term in terms]] = np.arange(len(terms))
     edges, role, paths = _edges(terms, base, place), np.array(signatures, np.int64), None
@@ -83,7 +83,7 @@ def find_roles(graph: Graph) -> Roles:
         if len(rounds) > 1 and rounds[-1][0] > 0.95 * rounds[-2][0]:
             break
         if paths is None:
-            paths = np.array(_numbered(tuple([_path(arg) for arg in term.args]) for term in terms), np.int64)
+            paths = np.array(_paths(graph, terms), np.int64)
         role = _refined(role, bound, paths, edges)
     least = min(count for count, *_ in rounds)
     _, of_terms, users, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
@@ -106,21 +106,39 @@ def _edges(terms: Sequence[Term], base: Sequence[Term], place: Numbers) -> _Edge
     return _Edges(source[computed], user[computed], slot[computed])
 
 
-def _kind(term: Term) -> Any:
-    return term.op, term.shape, term.dtype, _loosened(term), tuple([(arg.shape, arg.dtype) for arg in term.args])
+def _kinds(graph: Graph, terms: Sequence[Term]) -> list[int]:
+    of = _numbered((term.shape, term.dtype) for term in graph.terms)
+    return _numbered(
+        (term.op, of[term.number], _loosened(term), *[of[arg.number] for arg in term.args]) for term in terms
+    )
 
 
-def _signature(term: Term, kind: Any, base: Sequence[Term]) -> Any:
-    kinds = []
-    for arg in term.args:
-        source = base[arg.number]
-        # A leaf is told from other leaves by identity, so the weights of different layers part at once.
-        kinds.append((arg.op, source.op if source.args else source, source.shape))
-    return kind, term.origin, tuple(kinds)
+def _signatures(graph: Graph, terms: Sequence[Term], kind: Sequence[int], base: Sequence[Term]) -> list[int]:
+    # A leaf is told from other leaves by identity, so the weights of different layers part at once.
+    of = _numbered(
+        (term.op, source.op if source.args else source, source.shape)
+        for term, source in zip(graph.terms, base, strict=True)
+    )
+    return _numbered(
+        (number, term.origin, *[of[arg.number] for arg in term.args]) for term, number in zip(terms, kind, strict=True)
+    )
+
+
+def _paths(graph: Graph, terms: Sequence[Term]) -> list[int]:
+    """How the arguments of each of `terms` view what they are views of."""
+    numbers: dict[Any, int] = {}
+    path = [0] * len(graph.terms)
+    for term in graph.terms:
+        if term.op in VIEWS:
+            step = _ranges(term.params["index"]) if term.op == "slice" else term.op
+            path[term.number] = numbers.setdefault((step, path[term.args[0].number]), len(numbers) + 1)
+    return _numbered(tuple([path[arg.number] for arg in term.args]) for term in terms)
 
 
 def _loosened(term: Term) -> Any:
     params = term.params
+    if not params:
+        return None
     if term.op == "assemble":
         return tuple([_ranges(index) for index in params["indices"]])
     try:
@@ -164,15 +182,6 @@ def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
-
-
-def _path(arg: Term) -> Any:
-    """How an argument views what it is a view of."""
-    steps: list[Any] = []
-    while arg.op in VIEWS and len(steps) < 4:
-        steps.append(_ranges(arg.params["index"]) if arg.op == "slice" else arg.op)
-        arg = arg.args[0]
-    return tuple(steps)
 
 
 def _components(role: Numbers, edges: _Edges) -> tuple[Numbers, list[set[int]], frozenset[int]]:
