@@ -9,7 +9,7 @@ from itertools import chain
 from ..ops.core import REGISTRY, Elementwise
 from .kernels import ELEMENTWISE
 from .schedule import Group
-from .terms import Graph, Term, bases
+from .terms import Graph, Term
 
 # What one block of one group writes, in bytes: a few of them fit in any second-level cache.
 _BLOCK_BYTES = 1 << 16
@@ -17,7 +17,7 @@ _BLOCK_BYTES = 1 << 16
 
 def blocked(groups: Sequence[Group], graph: Graph) -> list[Group]:
     """The same terms in an order of smaller groups."""
-    base = bases(graph)
+    base = graph.bases
     result: list[Group] = []
     run: list[Group] = []
     inside: set[Term] = set()
@@ -35,6 +35,8 @@ def blocked(groups: Sequence[Group], graph: Graph) -> list[Group]:
 
 
 def _is_large(group: Group) -> bool:
+    if len(group) < 3:  # most are: with a result that fits in a block, they are not large
+        return False
     elementwise = isinstance(REGISTRY.get(group[0].op), Elementwise) or group[0].op in ELEMENTWISE
     return elementwise and len(group) * group[0].nbytes > 2 * _BLOCK_BYTES and group[0].nbytes <= _BLOCK_BYTES
 

@@ -18,7 +18,7 @@ from itertools import chain
 
 from .schedule import Group
 from .spent import IN_PLACE, Parents, spent_places
-from .terms import VIEWS, Graph, Term, bases, uses
+from .terms import VIEWS, Graph, Term
 from .view import View, dense
 
 _NOWHERE = View(-1, 0, (), ())
@@ -31,8 +31,8 @@ class Layout:
     """
 
     def __init__(self, graph: Graph, groups: Sequence[Group], *, in_place: bool = True, slabs: bool = True) -> None:
-        self.base = bases(graph)
-        self.count = uses(graph)
+        self.base = graph.bases
+        self.count = graph.uses
         # When each term is computed, by its number; -1 for leaves and views.
         self.position = [-1] * len(graph.terms)
         for k, term in enumerate(chain.from_iterable(groups)):

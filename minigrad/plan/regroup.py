@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 from .bounds import ORDINARY, Bounds
 from .roles import Roles, find_roles
-from .terms import Graph, Rewriter, Term, uses
+from .terms import Graph, Rewriter, Term
 
 
 def regroup(graph: Graph, passes: Collection[str]) -> Graph:
     """The graph after those of the passes `regroup_sums` and `regroup_products` that are among `passes`, in one go."""
     if not {"regroup_sums", "regroup_products"} & set(passes):
         return graph
-    roles, count = find_roles(graph), uses(graph)
+    roles, count = find_roles(graph), graph.uses
     sums: dict[Term, list[Term]] = {}
     products: dict[Term, _Product] = {}
     guarded = graph.guarded

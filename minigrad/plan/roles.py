@@ -6,7 +6,7 @@ graph has independent members, and all of them can be computed in one call; the 
 true recurrences, computed step by step. That is loop distribution (Allen and Kennedy, 1987) on an unrolled graph.
 
 Roles start coarse (op, shapes, what kind of arguments) and are told apart further, by the roles of the arguments, only
-where terms still lie on a cycle. The scopes that cells set are a hint (see `terms._origins`), never relied on.
+where terms still lie on a cycle. The scopes that cells set are a hint (see `terms.from_nodes`), never relied on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .terms import VIEWS, Graph, Term, bases
+from .terms import VIEWS, Graph, Term
 
 _ROUNDS = 4
 
@@ -32,7 +32,7 @@ class Roles:
 
     Attributes:
         terms: the computed terms, in order.
-        base: each term's base, see `bases`.
+        base: each term's base, see `Graph.bases`.
         kind: term number -> number of its kind; terms of one kind can be computed in one call: equal op, parameters,
             shapes. -1 for leaves and views, here and below.
         component: term number -> the strongly connected component of roles that the term is of.
@@ -64,7 +64,7 @@ class _Edges(NamedTuple):
 
 def find_roles(graph: Graph) -> Roles:
     """Sort the terms into roles and find the recurrences among them."""
-    base = bases(graph)
+    base = graph.bases
     terms = [term for term in graph.terms if term.args and term.op not in VIEWS]
     kind = _kinds(graph, terms)
     signatures = _signatures(graph, terms, kind, base)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .terms import Graph, Rewriter, Term, uses
+from .terms import Graph, Rewriter, Term
 
 # Joining fewer products or reductions than this gains nothing.
 _FEW = 3
@@ -23,7 +23,7 @@ def sums(graph: Graph) -> Graph:
     """Rewrite every `add_n` that has several arguments of one kind which are used nowhere else."""
     if all(term.op != "add_n" for term in graph.terms):
         return graph
-    join = _Join({term for term, count in zip(graph.terms, uses(graph), strict=True) if count == 1})
+    join = _Join({term for term, count in zip(graph.terms, graph.uses, strict=True) if count == 1})
 
     def rule(term: Term) -> Term:
         return join.total(term, term.args) if term.op == "add_n" else term

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import compress
 from typing import Any
 
@@ -26,7 +27,7 @@ class Term:
     """One value of a plan: `op` (a name) of `args`; leaves have the node they stand for.
 
     `kernel` computes the value on arrays, and is the fallback for every op that has no faster spelling. `origin` is
-    what is known about the term's role in the program: see `_origins`. `number` is the term's place in its graph, -1
+    what is known about the term's role in the program: see `from_nodes`. `number` is the term's place in its graph, -1
     while it is in none.
     """
 
@@ -86,16 +87,40 @@ class Graph:
         for number, term in enumerate(self.terms):
             term.number = number
 
+    @cached_property
+    def bases(self) -> list[Term]:
+        """Each term's base: the term whose storage a view shows, or the term itself if it is no view."""
+        base: list[Term] = []
+        for term in self.terms:
+            base.append(base[term.args[0].number] if term.op in VIEWS else term)
+        return base
+
+    @cached_property
+    def uses(self) -> list[int]:
+        """How many times each term is used, as an argument or an output."""
+        count = [0] * len(self.terms)
+        for term in self.terms:
+            for arg in term.args:
+                count[arg.number] += 1
+        for term in self.outputs:
+            count[term.number] += 1
+        return count
+
 
 def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node]) -> Graph:
     """The terms of the nodes `order` (arguments first); `inputs` become leaves whatever they are."""
     cut = set(inputs)
-    origins = _origins(order)
+    labels = _labels(order)
     made: dict[Node, Term] = {}
     # One tuple for all equal shapes: of a long graph, what is looked at again and again stays in the cache.
     shapes: dict[Shape, Shape] = {}
+    origins: dict[Any, int] = {}
     for node in order:
-        origin, shape = origins[node], shapes.setdefault(node.shape, node.shape)
+        shape = shapes.setdefault(node.shape, node.shape)
+        # What the node's maker said of its role: what it is the gradient of, if it is one, and its scope. A hint that
+        # tells layers and directions apart early; nothing depends on it.
+        role = (None if node.of is None else node.of.op.name, labels[id(node.scope)])
+        origin = origins.setdefault(role, len(origins))
         if node in cut or not node.args:
             made[node] = Term("leaf", (), {}, shape, node.dtype, leaf=node, origin=origin)
         else:
@@ -108,23 +133,17 @@ def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[
 _MOST_VALUES = 16
 
 
-def _origins(order: Sequence[Node]) -> dict[Node, Any]:
-    """What each node's maker said of its role: what it is the gradient of, if it is one, and its scope without the
-    labels that count steps. A hint that tells layers and directions apart early; nothing depends on it."""
+def _labels(order: Sequence[Node]) -> dict[int, Any]:
+    """id of a scope -> its frames without the labels that count steps."""
     scopes = {id(node.scope): node.scope for node in order}
     values: dict[Any, set[Any]] = {}
     for scope in scopes.values():
         for place, (key, value) in enumerate(scope.frames):
             values.setdefault(key or place, set()).add(value)
     counting = {key for key, distinct in values.items() if key == "t" or len(distinct) > _MOST_VALUES}
-    labels = {
+    return {
         k: tuple([frame for place, frame in enumerate(scope.frames) if (frame[0] or place) not in counting])
         for k, scope in scopes.items()
-    }
-    number: dict[Any, int] = {}
-    return {
-        node: number.setdefault((None if node.of is None else node.of.op.name, labels[id(node.scope)]), len(number))
-        for node in order
     }
 
 
@@ -182,25 +201,6 @@ def alive(terms: Sequence[Term], outputs: list[Term], guarded: frozenset[Node]) 
             for arg in term.args:
                 needed[arg.number] = True
     return Graph(list(compress(terms, needed)), outputs, guarded)
-
-
-def uses(graph: Graph) -> list[int]:
-    """How many times each term is used, as an argument or an output."""
-    count = [0] * len(graph.terms)
-    for term in graph.terms:
-        for arg in term.args:
-            count[arg.number] += 1
-    for term in graph.outputs:
-        count[term.number] += 1
-    return count
-
-
-def bases(graph: Graph) -> list[Term]:
-    """Each term's base: the term whose storage a view shows, or the term itself if it is no view."""
-    base: list[Term] = []
-    for term in graph.terms:
-        base.append(base[term.args[0].number] if term.op in VIEWS else term)
-    return base
 
 
 # Kernels of the ops that passes introduce; the others come with their node.
