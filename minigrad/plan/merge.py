@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..node import Array
-from .terms import VIEWS, Rewriter, Rule, Term
+from .terms import VIEWS, Rule, Term
 
 # Constants above this many bytes are not compared with each other, nor is a larger one made by folding.
 _SMALL = 1 << 16
 
 
-def merge(rewriter: Rewriter) -> Rule:
+def merge() -> Rule:
     """One term for all terms of the same op, parameters and arguments. Inputs and parameters are never merged."""
     # By the hash of the key: to keep half a million keys would take more memory than the terms do.
     seen: dict[int, Term] = {}
@@ -48,7 +48,7 @@ def _key(term: Term) -> Any:
     return key
 
 
-def tidy(rewriter: Rewriter) -> Rule:
+def tidy() -> Rule:
     """Views that undo each other, or that change nothing, are taken out."""
 
     def rule(term: Term) -> Term:
@@ -66,14 +66,12 @@ def tidy(rewriter: Rewriter) -> Rule:
             return inner
         if inner is term.args[0]:
             return term
-        return rewriter.add(
-            Term(term.op, (inner,), params, term.shape, term.dtype, kernel=term.kernel, origin=term.origin)
-        )
+        return Term(term.op, (inner,), params, term.shape, term.dtype, kernel=term.kernel, origin=term.origin)
 
     return rule
 
 
-def fold(rewriter: Rewriter) -> Rule:
+def fold() -> Rule:
     """What depends on constants alone is computed now, by the op's own kernel."""
     from ..ops.leaves import constant
 
@@ -93,7 +91,7 @@ def fold(rewriter: Rewriter) -> Rule:
         if term.op in VIEWS:
             known[term] = computed
             return term
-        leaf = rewriter.add(Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), origin=term.origin))
+        leaf = Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), origin=term.origin)
         known[leaf] = computed
         return leaf
 

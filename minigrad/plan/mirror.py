@@ -21,51 +21,47 @@ def mirror(graph: Graph) -> Graph:
     both &= {term.args[0] for term in graph.terms if term.op == "sigmoid_slope"}
     if not both:
         return graph
-    rewriter = Rewriter()
-    # What each of the terms to rewrite is a function of: they are the same terms when their turn comes, their arguments
-    # may be others by then.
-    of: dict[Term, Term] = {}
-    beside: dict[Term, list[tuple[Term, Term]]] = {}
+    rewriter = Rewriter(graph)
+    beside: dict[Term, list[Term]] = {}
     for term in graph.terms:
-        if term.op in ("sigmoid", "sigmoid_slope") and term.args[0] in both and term.dtype == term.args[0].dtype:
-            of[term] = term.args[0]
-        elif term.op == "sech2" and _whole(term.args[0]) in both:
-            beside.setdefault(_whole(term.args[0]), []).append((term, term.args[0]))
+        if term.op == "sech2" and _whole(term.args[0]) in both:
+            beside.setdefault(_whole(term.args[0]), []).append(term)
+    # x -> exp(-x) and sigmoid(x).
     known: dict[Term, tuple[Term, Term]] = {}
-    slopes: dict[Term, Term] = {}
-
-    def exponential(x: Term, term: Term) -> tuple[Term, Term]:
-        if x not in known:
-            e = rewriter.make(term, "exp_neg", term.args, term.shape)
-            known[x] = e, rewriter.make(term, "inverse_1p", (e,), term.shape)
-        return known[x]
-
-    def rule(term: Term) -> Term:
-        if term not in of:
-            return slopes.get(term, term)
-        x = of[term]
-        e, s = exponential(x, term)
+    for term in graph.terms:
+        if term.op not in ("sigmoid", "sigmoid_slope") or term.args[0] not in both or term.dtype != term.args[0].dtype:
+            continue
+        x = term.args[0]
         if term.op == "sigmoid":
-            return s
-        # Made before the slope of the sigmoid, which may then overwrite e.
-        for other, part in beside.pop(x, ()):
-            slopes[other] = rewriter.make(other, "sech2_of_exp", (_part(rewriter, part, x, e),), other.shape)
-        return rewriter.make(term, "mul", (s, rewriter.make(term, "times_finite", (e, s), term.shape)), term.shape)
-
-    return rewriter.run(graph, rule)
+            e = rewriter.make(term, "exp_neg", (x,), term.shape)
+            term.become(rewriter.make(term, "inverse_1p", (e,), term.shape))
+            known[x] = e, term
+        elif x in known:
+            e, s = known[x]
+            # Before the slope of the sigmoid, which may then overwrite e.
+            for other in beside.pop(x, ()):
+                if other.number < term.number:
+                    continue
+                other.become(
+                    rewriter.make(term, "sech2_of_exp", (_part(rewriter, term, other.args[0], e),), other.shape)
+                )
+                rewriter.move(other, term)
+            finite = rewriter.make(term, "times_finite", (e, s), term.shape)
+            term.become(rewriter.make(term, "mul", (s, finite), term.shape))
+    return rewriter.graph()
 
 
 def _whole(x: Term) -> Term:
     return x.args[0] if x.op == "slice" else x
 
 
-def _part(rewriter: Rewriter, x: Term, whole: Term, of: Term) -> Term:
-    """The part of `of` that `x` is of `whole`."""
-    if x is whole:
+def _part(rewriter: Rewriter, at: Term, part: Term, of: Term) -> Term:
+    """The part of `of` that `part` is of the whole argument."""
+    if part.op != "slice":
         return of
-    part = rewriter.make(x, "slice", (of,), x.shape, **x.params)
-    part.kernel = x.kernel
-    return part
+    same = rewriter.make(at, "slice", (of,), part.shape, **part.params)
+    same.kernel = part.kernel
+    return same
 
 
 def _exp_neg(x: Any) -> Any:

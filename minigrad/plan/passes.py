@@ -8,11 +8,11 @@ from .merge import fold, merge, tidy
 from .mirror import mirror
 from .regroup import regroup
 from .sums import sums
-from .terms import Graph, Rewriter, Rule, Term
+from .terms import Graph, Rule, Term, replaced
 from .widen import widen
 
 # The passes that look at one term at a time.
-LOCAL: dict[str, Callable[[Rewriter], Rule]] = {"fold": fold, "tidy": tidy, "merge": merge}
+LOCAL: dict[str, Callable[[], Rule]] = {"fold": fold, "tidy": tidy, "merge": merge}
 
 # The passes that rewrite the whole graph, in the order they run.
 REWRITES: dict[str, Callable[[Graph], Graph]] = {
@@ -33,15 +33,15 @@ PASSES: tuple[str, ...] = (*LOCAL, *REWRITES, *REGROUPINGS, *ARRANGEMENTS)
 
 def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
     """The graph after the rewriting passes among `passes`."""
-    rewriter = Rewriter()
-    rules = [rule(rewriter) for name, rule in LOCAL.items() if name in passes]
+    rules = [rule() for name, rule in LOCAL.items() if name in passes]
 
     def in_turn(term: Term) -> Term:
         for rule in rules:
             term = rule(term)
         return term
 
-    graph = rewriter.run(graph, in_turn)
+    if rules:
+        graph = replaced(graph, in_turn)
     for name, rewrite in REWRITES.items():
         if name in passes:
             graph = rewrite(graph)

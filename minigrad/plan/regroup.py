@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from ..node import Node
 from .bounds import ORDINARY, Bounds
 from .roles import Roles, find_roles
 from .terms import Graph, Rewriter, Term
@@ -25,31 +26,27 @@ def regroup(graph: Graph, passes: Collection[str]) -> Graph:
     roles, count = find_roles(graph), graph.uses
     sums: dict[Term, list[Term]] = {}
     products: dict[Term, _Product] = {}
-    guarded = graph.guarded
+    guarded: frozenset[Node] = frozenset()
     if "regroup_sums" in passes:
         sums = _regrouped_sums(graph, roles, count)
     if "regroup_products" in passes:
         bounds = Bounds(graph)
         products = _regrouped_products(graph, bounds, roles, count)
-        guarded |= bounds.leaves_behind({product.b for product in products.values()})
+        guarded = bounds.leaves_behind({product.b for product in products.values()})
     if not sums and not products:
         return graph
-    rewriter = Rewriter()
-
-    def rule(term: Term) -> Term:
+    rewriter = Rewriter(graph)
+    for term in graph.terms:
         if term in sums:
-            first, *others = [rewriter.now(x) for x in sums[term]]
+            total, *others = sums[term]
             for x in others:
-                first = rewriter.make(term, "add", (first, x), _joint(first, x))
-            return first
-        if term in products:
-            a, b, c = [rewriter.now(x) for x in products[term]]
+                total = rewriter.make(term, "add", (total, x), _joint(total, x))
+            term.become(total)
+        elif term in products:
+            a, b, c = products[term]
             factor = rewriter.make(term, "mul", (b, c), term.shape)
-            return rewriter.make(term, "mul", (a, factor), term.shape)
-        return term
-
-    result = rewriter.run(graph, rule)
-    return Graph(result.terms, result.outputs, guarded)
+            term.become(rewriter.make(term, "mul", (a, factor), term.shape))
+    return rewriter.graph(guarded)
 
 
 def _regrouped_sums(graph: Graph, roles: Roles, count: Sequence[int]) -> dict[Term, list[Term]]:

@@ -21,22 +21,21 @@ _FEW = 3
 
 def sums(graph: Graph) -> Graph:
     """Rewrite every `add_n` that has several arguments of one kind which are used nowhere else."""
-    if all(term.op != "add_n" for term in graph.terms):
+    wholes = [term for term in graph.terms if term.op == "add_n"]
+    if not wholes:
         return graph
-    join = _Join({term for term, count in zip(graph.terms, graph.uses, strict=True) if count == 1})
-
-    def rule(term: Term) -> Term:
-        return join.total(term, term.args) if term.op == "add_n" else term
-
-    return join.rewriter.run(graph, rule)
+    join = _Join(graph)
+    for whole in wholes:
+        total = join.total(whole, whole.args)
+        if total is not whole:
+            whole.become(total)
+    return join.rewriter.graph()
 
 
 class _Join:
-    """`alone` are the terms that one other term uses, once."""
-
-    def __init__(self, alone: set[Term]) -> None:
-        self.alone = alone
-        self.rewriter = Rewriter()
+    def __init__(self, graph: Graph) -> None:
+        self.count = graph.uses
+        self.rewriter = Rewriter(graph)
 
     def total(self, whole: Term, parts: Sequence[Term]) -> Term:
         """The sum of the parts, as few calls as can be; `whole` is the sum as it was."""
@@ -55,7 +54,7 @@ class _Join:
 
     def _kind(self, part: Term) -> tuple[Any, ...] | None:
         """What parts must have in common to be joined; None for a part that stays alone."""
-        if part not in self.alone or not part.args:
+        if part.number < 0 or self.count[part.number] > 1 or not part.args:
             return None
         first = part.args[0]
         if part.op in ("transpose", "reshape"):

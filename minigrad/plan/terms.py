@@ -2,9 +2,10 @@
 source lines and scopes that a plan has no use for.
 
 A `Graph` lists its terms in a topological order and numbers them. Every pass is a function from graph to graph, and may
-change the terms of the old one, which is used up. Most passes are written as a rule for one term, applied in order by a
-`Rewriter`. What a pass knows of every term stands in a list, in the order of the terms: it is gone through from end to
-end, where a dictionary of half a million terms would be read all over memory.
+change the terms of the old one, which is used up: a term keeps its value, but not what it is computed from. Of a long
+graph a pass so touches what it changes, and not every term behind that. What a pass knows of every term stands in a
+list, in the order of the terms: it is gone through from end to end, where a dictionary of half a million terms would be
+read all over memory.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,10 @@ class Term:
         self.leaf = leaf
         self.origin = origin
         self.number = -1
+
+    def become(self, other: Term) -> None:
+        """Be computed as the other is, which has the same value."""
+        self.op, self.args, self.params, self.kernel = other.op, other.args, other.params, other.kernel
 
     @property
     def size(self) -> int:
@@ -147,60 +151,77 @@ def _labels(order: Sequence[Node]) -> dict[int, Any]:
     }
 
 
+class Rewriter:
+    """Changes a graph in place: makes new terms, and has old ones computed from them."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._made: dict[Any, Term] = {}
+        self._before: dict[Term, list[Term]] = {}
+        self._moved: set[Term] = set()
+
+    def make(self, at: Term, op: str, args: Sequence[Term], shape: Shape, /, **params: Any) -> Term:
+        """A new term that stands before `at` and has its dtype and origin; asked for again, the same one.
+
+        `at` may be new itself.
+        """
+        key = (op, *args, shape, at.dtype, *params.items())
+        if key not in self._made:
+            term = Term(op, tuple(args), params, shape, at.dtype, kernel=KERNELS.get(op), origin=at.origin)
+            self._made[key] = term
+            self._before.setdefault(at, []).append(term)
+        return self._made[key]
+
+    def move(self, term: Term, at: Term) -> None:
+        """Have an old term stand before `at`, which stands before it."""
+        self._before.setdefault(at, []).append(term)
+        self._moved.add(term)
+
+    def graph(self, guarded: frozenset[Node] = frozenset()) -> Graph:
+        """The graph as it is now, without the terms that no output needs any more."""
+        if not self._before:
+            return self._graph
+        terms: list[Term] = []
+        for term in self._graph.terms:
+            if term not in self._moved:
+                self._place(term, terms)
+        return alive(terms, self._graph.outputs, self._graph.guarded | guarded)
+
+    def _place(self, term: Term, terms: list[Term]) -> None:
+        for new in self._before.get(term, ()):
+            self._place(new, terms)
+        terms.append(term)
+
+
 # What stands for a term: called with the term, on its new arguments.
 Rule = Callable[[Term], Term]
 
 
-class Rewriter:
-    """Applies a rule to every term in order. Rules make the terms they need with `make`, arguments first."""
-
-    def __init__(self) -> None:
-        self.terms: list[Term] = []
-        self._made: dict[Any, Term] = {}
-        self._now: list[Term] = []
-
-    def make(self, like: Term, op: str, args: Sequence[Term], shape: Shape, /, **params: Any) -> Term:
-        """A term with the dtype and origin of `like`; asked for again, the same one."""
-        key = (op, *args, shape, like.dtype, *params.items())
-        if key not in self._made:
-            term = Term(op, tuple(args), params, shape, like.dtype, kernel=KERNELS.get(op), origin=like.origin)
-            self._made[key] = self.add(term)
-        return self._made[key]
-
-    def add(self, term: Term) -> Term:
-        """Take a term in."""
-        self.terms.append(term)
-        return term
-
-    def now(self, old: Term) -> Term:
-        """What stands for a term of the old graph that has had its turn."""
-        return self._now[old.number]
-
-    def run(self, graph: Graph, rule: Rule) -> Graph:
-        """The graph with `rule(term)` in the place of each term; the arguments come first."""
-        now = self._now
-        for term in graph.terms:
-            # In place: a copy of every term that a change reaches would be most of a pass's time.
-            term.args = tuple([now[arg.number] for arg in term.args])
-            new = rule(term)
-            if new is term:
-                self.terms.append(term)
-            now.append(new)
-        return alive(self.terms, [now[term.number] for term in graph.outputs], graph.guarded)
+def replaced(graph: Graph, rule: Rule) -> Graph:
+    """The graph with `rule(term)`, an earlier term or a new one, in the place of each term."""
+    terms: list[Term] = []
+    now: list[Term] = []
+    for term in graph.terms:
+        term.args = tuple([now[arg.number] for arg in term.args])
+        new = rule(term)
+        if new is term or new.number < 0:
+            terms.append(new)
+            new.number = len(now)
+        now.append(new)
+    return alive(terms, [now[term.number] for term in graph.outputs], graph.guarded)
 
 
 def alive(terms: Sequence[Term], outputs: list[Term], guarded: frozenset[Node]) -> Graph:
     """The graph without the terms that no output needs."""
-    for number, term in enumerate(terms):
-        term.number = number
-    needed = bytearray(len(terms))
+    for term in terms:
+        term.number = -1
     for term in outputs:
-        needed[term.number] = True
+        term.number = 0
     for term in reversed(terms):
-        if needed[term.number]:
+        if not term.number:
             for arg in term.args:
-                needed[arg.number] = True
-    return Graph(list(compress(terms, needed)), outputs, guarded)
+                arg.number = 0
+    return Graph([term for term in terms if not term.number], outputs, guarded)
 
 
 # Kernels of the ops that passes introduce; the others come with their node.

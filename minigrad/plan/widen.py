@@ -26,19 +26,16 @@ def widen(graph: Graph) -> Graph:
     wide = {term for (_, whole), members in parts.items() if _covered(whole, members) for term in members}
     if not wide:
         return graph
-    rewriter = Rewriter()
-
-    def rule(term: Term) -> Term:
-        if term not in wide:
-            return term
-        part = term.args[0]
-        whole = rewriter.make(term, term.op, part.args, part.args[0].shape)
-        whole.kernel = term.kernel
-        shown = rewriter.make(term, "slice", (whole,), term.shape, **part.params)
-        shown.kernel = part.kernel
-        return shown
-
-    return rewriter.run(graph, rule)
+    rewriter = Rewriter(graph)
+    for term in graph.terms:
+        if term in wide:
+            part = term.args[0]
+            whole = rewriter.make(term, term.op, part.args, part.args[0].shape)
+            whole.kernel = term.kernel
+            shown = rewriter.make(term, "slice", (whole,), term.shape, **part.params)
+            shown.kernel = part.kernel
+            term.become(shown)
+    return rewriter.graph()
 
 
 def _covered(whole: Term, members: list[Term]) -> bool:
