@@ -17,8 +17,11 @@ from .terms import KERNELS, Graph, Rewriter, Term
 def mirror(graph: Graph) -> Graph:
     """Write `sigmoid_slope(x)` with the parts of `sigmoid(x)` wherever both are terms of the graph, and `sech2` of x or
     of a part of x with the exponential that is there already."""
-    both = {term.args[0] for term in graph.terms if term.op == "sigmoid" and term.dtype == term.args[0].dtype}
-    both &= {term.args[0] for term in graph.terms if term.op == "sigmoid_slope"}
+    gates = [
+        term for term in graph.terms if term.op in ("sigmoid", "sigmoid_slope") and term.dtype == term.args[0].dtype
+    ]
+    both = {term.args[0] for term in gates if term.op == "sigmoid"}
+    both &= {term.args[0] for term in gates if term.op == "sigmoid_slope"}
     if not both:
         return graph
     rewriter = Rewriter(graph)
@@ -28,26 +31,20 @@ def mirror(graph: Graph) -> Graph:
             beside.setdefault(_whole(term.args[0]), []).append(term)
     # x -> exp(-x) and sigmoid(x).
     known: dict[Term, tuple[Term, Term]] = {}
-    for term in graph.terms:
-        if term.op not in ("sigmoid", "sigmoid_slope") or term.args[0] not in both or term.dtype != term.args[0].dtype:
-            continue
+    for term in gates:
         x = term.args[0]
-        if term.op == "sigmoid":
+        if x in both and term.op == "sigmoid":
             e = rewriter.make(term, "exp_neg", (x,), term.shape)
-            term.become(rewriter.make(term, "inverse_1p", (e,), term.shape))
+            term.become("inverse_1p", (e,))
             known[x] = e, term
         elif x in known:
             e, s = known[x]
             # Before the slope of the sigmoid, which may then overwrite e.
             for other in beside.pop(x, ()):
-                if other.number < term.number:
-                    continue
-                other.become(
-                    rewriter.make(term, "sech2_of_exp", (_part(rewriter, term, other.args[0], e),), other.shape)
-                )
-                rewriter.move(other, term)
-            finite = rewriter.make(term, "times_finite", (e, s), term.shape)
-            term.become(rewriter.make(term, "mul", (s, finite), term.shape))
+                if other.number > term.number:
+                    other.become("sech2_of_exp", (_part(rewriter, term, other.args[0], e),))
+                    rewriter.move(other, term)
+            term.become("mul", (s, rewriter.make(term, "times_finite", (e, s), term.shape)))
     return rewriter.graph()
 
 

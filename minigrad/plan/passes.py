@@ -8,7 +8,7 @@ from .merge import fold, merge, tidy
 from .mirror import mirror
 from .regroup import regroup
 from .sums import sums
-from .terms import Graph, Rule, Term, replaced
+from .terms import Graph, Rule, Term, alive, replaced
 from .widen import widen
 
 # The passes that look at one term at a time.
@@ -40,9 +40,9 @@ def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
             term = rule(term)
         return term
 
-    if rules:
-        graph = replaced(graph, in_turn)
+    # Terms that nothing needs would count as users: they are taken out where uses are counted next.
+    graph = alive(replaced(graph, in_turn) if rules else graph)
     for name, rewrite in REWRITES.items():
         if name in passes:
             graph = rewrite(graph)
-    return regroup(graph, passes)
+    return alive(regroup(alive(graph), passes))

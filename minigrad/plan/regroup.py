@@ -33,19 +33,14 @@ def regroup(graph: Graph, passes: Collection[str]) -> Graph:
         bounds = Bounds(graph)
         products = _regrouped_products(graph, bounds, roles, count)
         guarded = bounds.leaves_behind({product.b for product in products.values()})
-    if not sums and not products:
-        return graph
     rewriter = Rewriter(graph)
-    for term in graph.terms:
-        if term in sums:
-            total, *others = sums[term]
-            for x in others:
-                total = rewriter.make(term, "add", (total, x), _joint(total, x))
-            term.become(total)
-        elif term in products:
-            a, b, c = products[term]
-            factor = rewriter.make(term, "mul", (b, c), term.shape)
-            term.become(rewriter.make(term, "mul", (a, factor), term.shape))
+    for term, (first, *others, last) in sums.items():
+        total = first
+        for x in others:
+            total = rewriter.make(term, "add", (total, x), _joint(total, x))
+        term.become("add", (total, last))
+    for term, (a, b, c) in products.items():
+        term.become("mul", (a, rewriter.make(term, "mul", (b, c), term.shape)))
     return rewriter.graph(guarded)
 
 

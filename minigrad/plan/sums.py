@@ -28,7 +28,7 @@ def sums(graph: Graph) -> Graph:
     for whole in wholes:
         total = join.total(whole, whole.args)
         if total is not whole:
-            whole.become(total)
+            whole.become(total.op, total.args, total.params, total.kernel)
     return join.rewriter.graph()
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,16 @@ class Term:
         self.origin = origin
         self.number = -1
 
-    def become(self, other: Term) -> None:
-        """Be computed as the other is, which has the same value."""
-        self.op, self.args, self.params, self.kernel = other.op, other.args, other.params, other.kernel
+    def become(
+        self,
+        op: str,
+        args: Sequence[Term],
+        params: dict[str, Any] | None = None,
+        kernel: Callable[..., Any] | None = None,
+    ) -> None:
+        """Be computed like this, which gives the same value."""
+        self.op, self.args, self.params = op, tuple(args), params or {}
+        self.kernel = kernel or KERNELS.get(op)
 
     @property
     def size(self) -> int:
@@ -178,14 +186,14 @@ class Rewriter:
         self._moved.add(term)
 
     def graph(self, guarded: frozenset[Node] = frozenset()) -> Graph:
-        """The graph as it is now, without the terms that no output needs any more."""
+        """The graph as it is now; it may hold terms that no output needs any more."""
         if not self._before:
             return self._graph
         terms: list[Term] = []
         for term in self._graph.terms:
             if term not in self._moved:
                 self._place(term, terms)
-        return alive(terms, self._graph.outputs, self._graph.guarded | guarded)
+        return Graph(terms, self._graph.outputs, self._graph.guarded | guarded)
 
     def _place(self, term: Term, terms: list[Term]) -> None:
         for new in self._before.get(term, ()):
@@ -208,20 +216,19 @@ def replaced(graph: Graph, rule: Rule) -> Graph:
             terms.append(new)
             new.number = len(now)
         now.append(new)
-    return alive(terms, [now[term.number] for term in graph.outputs], graph.guarded)
+    return Graph(terms, [now[term.number] for term in graph.outputs], graph.guarded)
 
 
-def alive(terms: Sequence[Term], outputs: list[Term], guarded: frozenset[Node]) -> Graph:
+def alive(graph: Graph) -> Graph:
     """The graph without the terms that no output needs."""
-    for term in terms:
-        term.number = -1
-    for term in outputs:
-        term.number = 0
-    for term in reversed(terms):
-        if not term.number:
+    needed = bytearray(len(graph.terms))
+    for term in graph.outputs:
+        needed[term.number] = True
+    for term in reversed(graph.terms):
+        if needed[term.number]:
             for arg in term.args:
-                arg.number = 0
-    return Graph([term for term in terms if not term.number], outputs, guarded)
+                needed[arg.number] = True
+    return Graph(list(compress(graph.terms, needed)), graph.outputs, graph.guarded)
 
 
 # Kernels of the ops that passes introduce; the others come with their node.

@@ -23,18 +23,14 @@ def widen(graph: Graph) -> Graph:
     for term in graph.terms:
         if IN_PLACE.get(term.op) == 1 and term.args[0].op == "slice" and term.dtype == term.args[0].dtype:
             parts.setdefault((term.op, term.args[0].args[0]), []).append(term)
-    wide = {term for (_, whole), members in parts.items() if _covered(whole, members) for term in members}
-    if not wide:
-        return graph
     rewriter = Rewriter(graph)
-    for term in graph.terms:
-        if term in wide:
-            part = term.args[0]
-            whole = rewriter.make(term, term.op, part.args, part.args[0].shape)
-            whole.kernel = term.kernel
-            shown = rewriter.make(term, "slice", (whole,), term.shape, **part.params)
-            shown.kernel = part.kernel
-            term.become(shown)
+    for (op, x), members in parts.items():
+        if _covered(x, members):
+            whole = rewriter.make(members[0], op, (x,), x.shape)
+            whole.kernel = members[0].kernel
+            for term in members:
+                part = term.args[0]
+                term.become("slice", (whole,), part.params, part.kernel)
     return rewriter.graph()
 
 
