@@ -11,9 +11,10 @@ where terms still lie on a cycle. The scopes that cells set are a hint (see `ter
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,25 +54,12 @@ class Roles:
         return component if component in self.recurrent else None
 
 
-class _Edges(NamedTuple):
-    """The edges between computed terms, by place among them: from `source` to `user`, as argument `slot`, in order of
-    users."""
-
-    source: Numbers
-    user: Numbers
-    slot: Numbers
-
-
 def find_roles(graph: Graph) -> Roles:
     """Sort the terms into roles and find the recurrences among them."""
-    base = graph.bases
-    terms = [term for term in graph.terms if term.args and term.op not in VIEWS]
-    kind = _kinds(graph, terms)
-    signatures = _signatures(graph, terms, kind, base)
-    # What is asked of all terms several times is asked of arrays from here on.
-    place = np.full(len(base), -1)
-    place[[term.number for term in terms]] = np.arange(len(terms))
-    edges, role, paths = _edges(terms, base, place), np.array(signatures, np.int64), None
+    told = _Told(graph)
+    place = np.full(len(graph.terms), -1)
+    place[[term.number for term in told.terms]] = np.arange(len(told.terms))
+    edges, role = _edges(told, place, graph.bases), np.array(told.signature, np.int64)
     rounds = []
     for _ in range(_ROUNDS):
         component, users, recurrent = _components(role, edges)
@@ -82,12 +70,10 @@ def find_roles(graph: Graph) -> Roles:
         # Refining also peels the first steps off a loop: no further than it frees terms in earnest.
         if len(rounds) > 1 and rounds[-1][0] > 0.95 * rounds[-2][0]:
             break
-        if paths is None:
-            paths = np.array(_paths(graph, terms), np.int64)
-        role = _refined(role, bound, paths, edges)
-    least = min(count for count, *_ in rounds)
+        role = _refined(role, bound, np.array(told.paths, np.int64), edges)
+    least = min(entry[0] for entry in rounds)
     _, of_terms, users, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
-    return Roles(terms, base, _spread(kind, place), _spread(of_terms, place), users, recurrent)
+    return Roles(told.terms, graph.bases, _spread(told.kind, place), _spread(of_terms, place), users, recurrent)
 
 
 def _spread(values: Any, place: Numbers) -> list[int]:
@@ -96,43 +82,75 @@ def _spread(values: Any, place: Numbers) -> list[int]:
     return np.append(np.asarray(values, np.int64), -1)[place].tolist()
 
 
-def _edges(terms: Sequence[Term], base: Sequence[Term], place: Numbers) -> _Edges:
-    arities = np.array([len(term.args) for term in terms], np.int64)
+class _Told:
+    """What can be told of each computed term by itself and its arguments, numbers for equal things.
+
+    Attributes:
+        terms: the computed terms, in order; the other lists have an entry for each of them.
+        kind: see `Roles`.
+        signature: kind, origin, and what kind of values the arguments are, or are views of.
+        paths: how the arguments view what they are views of.
+        args: the numbers of the arguments of all terms, one after the other.
+        arity: how many of them each term has.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.terms: list[Term] = []
+        self.kind: list[int] = []
+        self.signature: list[int] = []
+        self.paths: list[int] = []
+        self.args: list[int] = []
+        self.arity: list[int] = []
+        types, looks, views, kinds, signatures, paths = [_numbers() for _ in range(6)]
+        # Of every term: its type, how it looks to its users, how it views its base.
+        of_type: list[int] = []
+        look: list[int] = []
+        view: list[int] = []
+        # In one loop: a long graph is in no cache, and every time it is gone through costs.
+        for term, base in zip(graph.terms, graph.bases, strict=True):
+            op = term.op
+            of_type.append(types[term.shape, term.dtype])
+            # A leaf is told from other leaves by identity, so the weights of different layers part at once.
+            look.append(looks[op, base.op if base.args else base, base.shape])
+            if op in VIEWS:
+                step = _ranges(term.params["index"]) if op == "slice" else op
+                view.append(views[step, view[term.args[0].number]])
+                continue
+            view.append(-1)
+            if not term.args:
+                continue
+            args = [arg.number for arg in term.args]
+            kind = kinds[(op, of_type[-1], _loosened(term), *[of_type[arg] for arg in args])]
+            self.terms.append(term)
+            self.kind.append(kind)
+            self.signature.append(signatures[(kind, term.origin, *[look[arg] for arg in args])])
+            self.paths.append(paths[tuple([view[arg] for arg in args])])
+            self.args += args
+            self.arity.append(len(args))
+
+
+def _numbers() -> defaultdict[Any, int]:
+    """Numbers for keys, as they are asked for: 0 for the first, the same one for equal keys."""
+    return defaultdict(count().__next__)
+
+
+class _Edges(NamedTuple):
+    """The edges between computed terms, by place among them: from `source` to `user`, as argument `slot`, in order of
+    users."""
+
+    source: Numbers
+    user: Numbers
+    slot: Numbers
+
+
+def _edges(told: _Told, place: Numbers, base: Sequence[Term]) -> _Edges:
+    arity = np.array(told.arity, np.int64)
     of_base = place[np.array([term.number for term in base], np.int64)]
-    source = of_base[np.array([arg.number for term in terms for arg in term.args], np.int64)]
-    user = np.repeat(np.arange(len(terms)), arities)
-    slot = np.arange(len(user)) - np.repeat(np.cumsum(arities) - arities, arities)
+    source = of_base[np.array(told.args, np.int64)]
+    user = np.repeat(np.arange(len(arity)), arity)
+    slot = np.arange(len(user)) - np.repeat(np.cumsum(arity) - arity, arity)
     computed = source >= 0
     return _Edges(source[computed], user[computed], slot[computed])
-
-
-def _kinds(graph: Graph, terms: Sequence[Term]) -> list[int]:
-    of = _numbered((term.shape, term.dtype) for term in graph.terms)
-    return _numbered(
-        (term.op, of[term.number], _loosened(term), *[of[arg.number] for arg in term.args]) for term in terms
-    )
-
-
-def _signatures(graph: Graph, terms: Sequence[Term], kind: Sequence[int], base: Sequence[Term]) -> list[int]:
-    # A leaf is told from other leaves by identity, so the weights of different layers part at once.
-    of = _numbered(
-        (term.op, source.op if source.args else source, source.shape)
-        for term, source in zip(graph.terms, base, strict=True)
-    )
-    return _numbered(
-        (number, term.origin, *[of[arg.number] for arg in term.args]) for term, number in zip(terms, kind, strict=True)
-    )
-
-
-def _paths(graph: Graph, terms: Sequence[Term]) -> list[int]:
-    """How the arguments of each of `terms` view what they are views of."""
-    numbers: dict[Any, int] = {}
-    path = [0] * len(graph.terms)
-    for term in graph.terms:
-        if term.op in VIEWS:
-            step = _ranges(term.params["index"]) if term.op == "slice" else term.op
-            path[term.number] = numbers.setdefault((step, path[term.args[0].number]), len(numbers) + 1)
-    return _numbered(tuple([path[arg.number] for arg in term.args]) for term in terms)
 
 
 def _loosened(term: Term) -> Any:
@@ -151,11 +169,6 @@ def _loosened(term: Term) -> Any:
 def _ranges(index: Iterable[Any]) -> tuple[Any, ...]:
     # Step t is an integer in an index, a gate is a range: the range tells the role.
     return tuple([entry if isinstance(entry, tuple) else None for entry in index])
-
-
-def _numbered(keys: Iterable[Any]) -> list[int]:
-    numbers: dict[Any, int] = {}
-    return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
 def _refined(role: Numbers, bound: NDArray[np.bool_], paths: Numbers, edges: _Edges) -> Numbers:
@@ -186,10 +199,10 @@ def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def _components(role: Numbers, edges: _Edges) -> tuple[Numbers, list[set[int]], frozenset[int]]:
     """The strongly connected component of each role, which components use which, and those that hold a cycle."""
-    count = int(role.max(initial=-1)) + 1
-    users: list[list[int]] = [[] for _ in range(count)]
-    for pair in np.unique(role[edges.source] * count + role[edges.user]).tolist():
-        users[pair // count].append(pair % count)
+    size = int(role.max(initial=-1)) + 1
+    users: list[list[int]] = [[] for _ in range(size)]
+    for pair in np.unique(role[edges.source] * size + role[edges.user]).tolist():
+        users[pair // size].append(pair % size)
     component = strongly_connected(users)
     members = Counter(component)
     joined: list[set[int]] = [set() for _ in members]
