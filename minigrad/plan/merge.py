@@ -78,11 +78,15 @@ def fold() -> Rule:
     known: dict[Term, Array] = {}
 
     def rule(term: Term) -> Term:
-        value = constant_value(term)
-        if value is not None:
-            known[term] = value
+        if not term.args:
+            value = constant_value(term)
+            if value is not None:
+                known[term] = value
             return term
-        if term.kernel is None or not term.args or any(arg not in known for arg in term.args):
+        for arg in term.args:
+            if arg not in known:
+                return term
+        if term.kernel is None:
             return term
         if term.nbytes > _SMALL and term.op not in VIEWS:
             return term
