@@ -34,14 +34,14 @@ def spent_places(graph: Graph, groups: Sequence[Group], base: Sequence[Term], ne
     search = _Search(graph, groups, base, nested)
     for term in graph.terms:
         search.place(term)
-    return search.found
+    return {term: (host, None) for term, host in search.found.items()}
 
 
 class _Search:
     def __init__(self, graph: Graph, groups: Sequence[Group], base: Sequence[Term], nested: Parents) -> None:
         self.base = base
         self.nested = nested
-        self.found: Parents = {}
+        self.found: dict[Term, Term] = {}
         # In which group each term is computed, by its number; -1 for leaves and views.
         self.when = [-1] * len(graph.terms)
         for k, group in enumerate(groups):
@@ -72,7 +72,7 @@ class _Search:
 
     def place(self, term: Term) -> None:
         """Find a host for the term, if it lies nowhere else and may lie in one."""
-        if term in self.nested or self.when[term.number] < 0 or term.op in ("concat", "place"):
+        if self.when[term.number] < 0 or term in self.nested or term.op in ("concat", "place"):
             return
         pieces = self.pieces.get(term, [])
         if term.op == "assemble" and len(pieces) < len(term.args):
@@ -117,7 +117,7 @@ class _Search:
         return None
 
     def _settle(self, term: Term, host: Term) -> None:
-        self.found[term] = host, None
+        self.found[term] = host
         if term in self.kept:
             self.kept.add(host)  # an output that lies in it is read after everything else
         uses = self._uses(host)
@@ -126,22 +126,18 @@ class _Search:
 
     def _read_by(self, writer: Term) -> list[tuple[Term, Index | None]]:
         """The hosts, and the part of each, that `writer` reads element by element and reads nothing else of."""
-        spots: list[tuple[Term, Index | None]] = []
-        able = IN_PLACE.get(writer.op, 0)
-        if not able:
-            return spots
+        spots = []
         hosts = [self._host(arg) for arg in writer.args]
-        for arg, host in zip(writer.args[:able], hosts, strict=False):
-            if arg.shape != writer.shape or arg.dtype != writer.dtype or hosts.count(host) > 1:
-                continue
-            source, part = self.base[arg.number], self.part[arg.number]
-            if arg is source or part is not None:
-                spots.append((host, part if host is source else _inside(self.found[source][1], part)))
+        for arg, host in zip(writer.args[: IN_PLACE.get(writer.op, 0)], hosts, strict=False):
+            part = self.part[arg.number]
+            seen = part is not None or arg.op not in VIEWS
+            if seen and arg.shape == writer.shape and arg.dtype == writer.dtype and hosts.count(host) == 1:
+                spots.append((host, part))
         return spots
 
     def _host(self, arg: Term) -> Term:
         source = self.base[arg.number]
-        return self.found[source][0] if source in self.found else source
+        return self.found.get(source, source)
 
     def _fits(self, term: Term, host: Term) -> bool:
         """Whether the term has the shape of the host, and the host can have a tenant."""
