@@ -181,7 +181,7 @@ class Rewriter:
         return self._made[key]
 
     def move(self, term: Term, at: Term) -> None:
-        """Have an old term stand before `at`, which stands before it."""
+        """Have an old term, before which nothing was made, stand before `at`, which stands before it."""
         self._before.setdefault(at, []).append(term)
         self._moved.add(term)
 
@@ -191,8 +191,10 @@ class Rewriter:
             return self._graph
         terms: list[Term] = []
         for term in self._graph.terms:
-            if term not in self._moved:
+            if term in self._before:
                 self._place(term, terms)
+            elif term not in self._moved:
+                terms.append(term)
         return Graph(terms, self._graph.outputs, self._graph.guarded | guarded)
 
     def _place(self, term: Term, terms: list[Term]) -> None:
