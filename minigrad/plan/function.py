@@ -37,7 +37,7 @@ from .merge import constant_value
 from .passes import PASSES, rewritten
 from .program import Program, Windows
 from .schedule import schedule
-from .terms import VIEWS, Graph, from_nodes
+from .terms import VIEWS, Graph
 
 
 class _Plan:
@@ -189,7 +189,7 @@ class Function:
         return self._plan
 
     def _compiled(self, order: Sequence[Node], passes: Collection[str]) -> _Plan:
-        return _Plan(rewritten(from_nodes(order, self.inputs, self._computed), passes), passes)
+        return _Plan(rewritten(order, self.inputs, self._computed, passes), passes)
 
 
 def function(

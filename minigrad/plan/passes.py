@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
+from ..node import Node
 from .merge import fold, merge, tidy
 from .mirror import mirror
 from .regroup import regroup
 from .sums import sums
-from .terms import Graph, Rule, Term, alive, replaced
+from .terms import Graph, Rule, Term, alive, from_nodes
 from .widen import widen
 
 # The passes that look at one term at a time.
@@ -31,8 +32,8 @@ ARRANGEMENTS = ("batch", "slabs", "in_place", "blocks", "share")
 PASSES: tuple[str, ...] = (*LOCAL, *REWRITES, *REGROUPINGS, *ARRANGEMENTS)
 
 
-def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
-    """The graph after the rewriting passes among `passes`."""
+def rewritten(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node], passes: Collection[str]) -> Graph:
+    """The terms of the nodes `order`, arguments first, after the rewriting passes among `passes`."""
     rules = [rule() for name, rule in LOCAL.items() if name in passes]
 
     def in_turn(term: Term) -> Term:
@@ -41,7 +42,7 @@ def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
         return term
 
     # Terms that nothing needs would count as users: they are taken out where uses are counted next.
-    graph = alive(replaced(graph, in_turn) if rules else graph)
+    graph = alive(from_nodes(order, inputs, outputs, in_turn))
     for name, rewrite in REWRITES.items():
         if name in passes:
             graph = rewrite(graph)

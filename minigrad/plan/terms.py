@@ -119,11 +119,16 @@ class Graph:
         return count
 
 
-def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node]) -> Graph:
-    """The terms of the nodes `order` (arguments first); `inputs` become leaves whatever they are."""
+# What stands for a term: the term itself, a new one, or one that stood for an earlier term.
+Rule = Callable[[Term], Term]
+
+
+def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node], rule: Rule) -> Graph:
+    """The terms of the nodes `order` (arguments first), as `rule` has them; `inputs` become leaves in any case."""
     cut = set(inputs)
     labels = _labels(order)
     made: dict[Node, Term] = {}
+    terms: list[Term] = []
     # One tuple for all equal shapes: of a long graph, what is looked at again and again stays in the cache.
     shapes: dict[Shape, Shape] = {}
     origins: dict[Any, int] = {}
@@ -134,11 +139,15 @@ def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[
         role = (None if node.of is None else node.of.op.name, labels[id(node.scope)])
         origin = origins.setdefault(role, len(origins))
         if node in cut or not node.args:
-            made[node] = Term("leaf", (), {}, shape, node.dtype, leaf=node, origin=origin)
+            term = Term("leaf", (), {}, shape, node.dtype, leaf=node, origin=origin)
         else:
             args = tuple([made[arg] for arg in node.args])
-            made[node] = Term(node.op.name, args, node.params, shape, node.dtype, kernel=node.op.kernel, origin=origin)
-    return Graph(list(made.values()), [made[node] for node in outputs])
+            term = Term(node.op.name, args, node.params, shape, node.dtype, kernel=node.op.kernel, origin=origin)
+        made[node] = term = rule(term)
+        if term.number < 0:
+            term.number = len(terms)
+            terms.append(term)
+    return Graph(terms, [made[node] for node in outputs])
 
 
 # A scope label with more values than this counts steps.
@@ -201,24 +210,6 @@ class Rewriter:
         for new in self._before.get(term, ()):
             self._place(new, terms)
         terms.append(term)
-
-
-# What stands for a term: called with the term, on its new arguments.
-Rule = Callable[[Term], Term]
-
-
-def replaced(graph: Graph, rule: Rule) -> Graph:
-    """The graph with `rule(term)`, an earlier term or a new one, in the place of each term."""
-    terms: list[Term] = []
-    now: list[Term] = []
-    for term in graph.terms:
-        term.args = tuple([now[arg.number] for arg in term.args])
-        new = rule(term)
-        if new is term or new.number < 0:
-            terms.append(new)
-            new.number = len(now)
-        now.append(new)
-    return Graph(terms, [now[term.number] for term in graph.outputs], graph.guarded)
 
 
 def alive(graph: Graph) -> Graph:
