@@ -27,6 +27,8 @@ def largest(array: Array) -> float:
 def norms(stack: Array) -> Floats:
     """The Frobenius norm of each member along the first axis, right down to the smallest numbers."""
     members = np.reshape(stack, (len(stack), math.prod(stack.shape[1:])))
+    # Squares of the smallest float32 are numbers in float64: nothing then needs scaling.
+    members = members.astype(np.result_type(members, float), copy=False)
     limits = np.finfo(members.dtype)
     squares = np.vecdot(members, members)
     result: Floats = np.sqrt(squares.astype(float))
