@@ -22,13 +22,13 @@ from .arrivals import Factor, Use
 
 
 class Readings:
-    """Reads shares and norms off stacks of cotangents, one use at a time; `direction` is D / |D|^2."""
+    """Reads shares and norms off stacks of up to `losses` cotangents, one use at a time; `direction` is D / |D|^2."""
 
-    def __init__(self, uses: Iterable[Use], cotangents: Cotangents, direction: Floats) -> None:
+    def __init__(self, uses: Iterable[Use], cotangents: Cotangents, direction: Floats, losses: int) -> None:
         self._factors = _factors(uses, cotangents.values)
         self._tangents = Tangents(cotangents.values, cotangents.partials)
         self._direction = direction
-        self._doubles, self._products = _Room(), _Room()
+        self._doubles, self._products = _Room(losses), _Room(losses)
 
     def in_doubles(self, stack: Array) -> Floats:
         """The stack in double precision, until the next is asked for."""
@@ -56,23 +56,25 @@ class Readings:
 
 
 class _Room:
-    """Memory for one large array after another. Fresh memory costs a page fault every 4 KB, and these can take longer
-    than the product that is written there."""
+    """Memory for one stack after another, each of up to `most` members. Fresh memory costs a page fault every 4 KB,
+    and these can take longer than the product that is written there."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._memory: Floats = np.empty(0)
 
     def __call__(self, shape: Shape) -> Floats:
         size = math.prod(shape)
         if size > self._memory.size:
-            self._memory = np.empty(2 * size)  # the next stack is likely to be larger by a loss
+            self._memory = np.empty(self._most * math.prod(shape[1:]))
         return self._memory[:size].reshape(shape)
 
 
 def _factors(uses: Iterable[Use], values: Mapping[Node, Array]) -> dict[Use, Factor]:
     """What each use that is a product multiplies its cotangents by. A tall matrix is replaced by its triangular factor,
     which leaves norms as they are and is smaller; those of all steps are found in one call."""
-    factors = {use: factor for use in uses if (factor := use.factor(values)) is not None}
+    given = {use: factor for use in uses if (factor := use.factor(values)) is not None}
+    factors = {use: (matrix.astype(float), flipped) for use, (matrix, flipped) in given.items()}
     tall: dict[tuple[int, ...], list[Use]] = {}
     for use, (matrix, _) in factors.items():
         if matrix.shape[0] > matrix.shape[1] and np.isfinite(matrix).all():

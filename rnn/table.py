@@ -211,7 +211,7 @@ class Table:
 
     def _arrivals(self, only: int | None = None) -> Iterator[tuple[Use, Rows]]:
         """Each use with the cotangents of all losses (or only one) where they enter it."""
-        algebra = Arrivals(self._cotangents, self._uses)
+        algebra = Arrivals(self._cotangents, self._uses, len(self.losses) if only is None else 1)
         for _ in sweep(self._paths, algebra, self._seeds(only)):
             yield from algebra.arrived
             algebra.arrived.clear()
@@ -236,7 +236,8 @@ class Table:
 
     @np.errstate(all="ignore")
     def _fill(self) -> None:
-        readings = Readings(self._uses.values(), self._cotangents, directions([self._whole()])[0])
+        direction = directions([self._whole()])[0]
+        readings = Readings(self._uses.values(), self._cotangents, direction, len(self.losses))
         bits: dict[Node, int] = {}
         for t, loss in enumerate(self.losses):
             bits[loss] = bits.get(loss, 0) | 1 << t

@@ -42,9 +42,9 @@ def _scaled_norms(members: Array) -> Floats:
     """The norms of rows whose squares leave the floats: each is divided by its largest element first."""
     scales = np.max(np.abs(members), axis=1, initial=0.0)
     able = (scales > 0) & (scales < np.inf)
-    units = members / np.where(able, scales, 1)[:, None]
+    units = members[able] / scales[able, None]
     sizes: Floats = scales.astype(float)
-    sizes[able] *= np.sqrt(np.vecdot(units[able], units[able]).astype(float))
+    sizes[able] *= np.sqrt(np.vecdot(units, units).astype(float))
     return sizes
 
 
