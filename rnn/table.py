@@ -268,8 +268,7 @@ class Table:
             for loss, times in Counter(self.losses).items()
             if loss in self._paths.out
         }
-        whole: Array = dict(sweep(self._paths, self._cotangents, seeds))[self.source]
-        return whole
+        return next(value for node, value in sweep(self._paths, self._cotangents, seeds) if node is self.source)
 
     def _norms_written(self, use: Use, rows: Rows) -> Floats:
         return np.concatenate([norms(part.stack) for part in self._written(use, rows)])
