@@ -99,13 +99,11 @@ class Pending(NamedTuple):
 
 
 class Arrivals:
-    """The algebra of the table: carries `Pending` for up to `losses` losses and keeps in `arrived` what comes to a use
-    of the source."""
+    """The algebra of the table: carries `Pending` and keeps in `arrived` what comes to a use of the source."""
 
-    def __init__(self, cotangents: Cotangents, uses: Mapping[Edge, Use], losses: int) -> None:
+    def __init__(self, cotangents: Cotangents, uses: Mapping[Edge, Use]) -> None:
         self._cotangents = cotangents
         self._uses = uses
-        self._losses = losses
         self._may_wait = not zero_is_strong()
         self.arrived: list[tuple[Use, Rows]] = []
 
@@ -113,7 +111,7 @@ class Arrivals:
         user, slot = edge
         use = self._uses.get(edge)
         if use is not None:
-            self.arrived.append((use, self._settled(user, value)))
+            self.arrived.append((use, _settled(user, value)))
             return None
         if self._may_wait and value.place is None:
             if isinstance(user.op, Elementwise) and user.args[slot].shape == user.shape:
@@ -122,7 +120,7 @@ class Arrivals:
                     return waiting
             elif user.op is mg.ops.slice_:
                 return Pending(value.start, value.stack, value.factor, user.params["index"])
-        rows = self._settled(user, value)
+        rows = _settled(user, value)
         carried = self._cotangents.along(edge, Stacked(rows.stack))
         if carried is None:
             return None
@@ -134,7 +132,7 @@ class Arrivals:
     def join(self, node: Node, values: Sequence[Pending]) -> Pending:
         starts, stops = {value.start for value in values}, {value.stop for value in values}
         start, stop = min(starts), max(stops)
-        total = self._empty(stop - start, node.shape, node.dtype)
+        total = _empty((stop - start, *node.shape), node.dtype)
         first = max(
             (value for value in values if value.place is None), key=lambda value: len(value.stack), default=None
         )
@@ -149,20 +147,6 @@ class Arrivals:
                 value.write(total[value.start - start : value.stop - start], add=not tiled)
         return Pending(start, total)
 
-    def _settled(self, node: Node, value: Pending) -> Rows:
-        if value.factor is None and value.place is None:
-            return Rows(value.start, value.stack)
-        whole = self._empty(len(value.stack), node.shape, value.stack.dtype)
-        if value.place is not None:
-            whole[...] = 0
-        value.write(whole, add=False)
-        return Rows(value.start, whole)
-
-    def _empty(self, count: int, shape: Shape, dtype: np.dtype[Any]) -> Array:
-        # A stack that is a loss longer than the one before finds no room where that was, and new memory costs a page
-        # fault every 4 KB. So each is made as long as any can be; the end that is not used costs nothing.
-        return np.empty((self._losses, *shape), dtype)[:count]
-
 
 def _times(value: Pending, partial: Any) -> Pending | None:
     """`value` with a local derivative put off, or None where the product of those put off might leave the floats."""
@@ -174,6 +158,23 @@ def _times(value: Pending, partial: Any) -> Pending | None:
     sizes, limits = np.abs(factor), np.finfo(factor.dtype)
     safe = sizes.size == 0 or (sizes.min() > limits.tiny / limits.eps and sizes.max() < limits.max * limits.eps)
     return Pending(value.start, value.stack, factor) if safe else None
+
+
+def _settled(node: Node, value: Pending) -> Rows:
+    if value.factor is None and value.place is None:
+        return Rows(value.start, value.stack)
+    whole = _empty((len(value.stack), *node.shape), value.stack.dtype)
+    if value.place is not None:
+        whole[...] = 0
+    value.write(whole, add=False)
+    return Rows(value.start, whole)
+
+
+def _empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """Memory for a stack. One that is a loss longer than the last finds no room where that was, and new memory costs a
+    page fault every 4 KB: so lengths are rounded up to a power of 2, and the end that is not used is never touched."""
+    count, *rest = shape
+    return np.empty((1 << (count - 1).bit_length(), *rest), dtype)[:count]
 
 
 @lru_cache

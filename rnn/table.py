@@ -211,7 +211,7 @@ class Table:
 
     def _arrivals(self, only: int | None = None) -> Iterator[tuple[Use, Rows]]:
         """Each use with the cotangents of all losses (or only one) where they enter it."""
-        algebra = Arrivals(self._cotangents, self._uses, len(self.losses) if only is None else 1)
+        algebra = Arrivals(self._cotangents, self._uses)
         for _ in sweep(self._paths, algebra, self._seeds(only)):
             yield from algebra.arrived
             algebra.arrived.clear()
