@@ -37,7 +37,7 @@ class Edge(NamedTuple):
         return self.user.args[self.slot]
 
 
-_edge: Callable[[tuple[Node, int]], Edge] = partial(tuple.__new__, Edge)  # Edge(...) at half the cost
+edge_of: Callable[[tuple[Node, int]], Edge] = partial(tuple.__new__, Edge)  # Edge(...) at half the cost
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _sweep_back(y: Node, sources: Sequence[Node], seed: Value) -> tuple[dict[Nod
                 if arg in on_path:
                     term = pull_edge(node, slot, adjoint, node, node.args)
                     if term is not None:
-                        contributions[_edge((node, slot))] = term
+                        contributions[edge_of((node, slot))] = term
                         if arg in terms:
                             terms[arg].append(term)
                         else:
