@@ -68,16 +68,15 @@ def _families(run: Iterable[Group], base: Sequence[Term]) -> dict[int, int]:
     """The number of each term of the run -> its family, which terms that need each other, directly or not, have in
     common."""
     parent = {term.number: term.number for group in run for term in group}
-
-    def find(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = parent[parent[number]]
-            number = parent[number]
-        return number
-
     for term in chain.from_iterable(run):
         for arg in term.args:
             read = base[arg.number].number
             if read in parent:
-                parent[find(read)] = find(term.number)
-    return {number: find(number) for number in parent}
+                parent[_root(parent, read)] = _root(parent, term.number)
+    return {number: _root(parent, number) for number in parent}
+
+
+def _root(parent: dict[int, int], number: int) -> int:
+    while (above := parent[number]) != number:
+        parent[number] = number = parent[above]
+    return number

@@ -41,7 +41,7 @@ def rewritten(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[N
             term = rule(term)
         return term
 
-    # Terms that nothing needs would count as users: they are taken out where uses are counted next.
+    # Terms that nothing needs would count as users: they are taken out before a pass that asks for uses.
     graph = alive(from_nodes(order, inputs, outputs, in_turn))
     for name, rewrite in REWRITES.items():
         if name in passes:

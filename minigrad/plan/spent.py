@@ -16,7 +16,9 @@ from .terms import VIEWS, Graph, Term
 
 # Where in a whole a part lies, an entry an axis; None is the whole.
 Index = tuple[Any, ...]
-Parents = dict[Term, tuple[Term, Index | None]]
+# A term, or a part of it.
+Spot = tuple[Term, Index | None]
+Parents = dict[Term, Spot]
 
 # Ops whose result may overwrite these arguments: every element is read before it is written.
 _BINARY = ("add", "sub", "mul", "div", "maximum", "add_n", "power")
@@ -85,8 +87,8 @@ class _Search:
                     self._settle(term, host)
                     return
             return
-        chains = [(self._chain(piece), index) for piece, index in pieces]
-        wanted = [spot for chain, index in chains for w in chain for spot in self._read_by(w) if spot[1] == index]
+        chains = [([(w, self._read_by(w)) for w in self._chain(piece)], index) for piece, index in pieces]
+        wanted = [spot for chain, index in chains for _, spots in chain for spot in spots if spot[1] == index]
         for host in dict.fromkeys(host for host, _ in wanted):
             if not self._fits(term, host):
                 continue
@@ -107,10 +109,9 @@ class _Search:
             chain.append(self.below[chain[-1]])
         return chain[::-1]
 
-    def _first_writer(self, chain: Sequence[Term], host: Term, index: Index | None) -> Term | None:
+    def _first_writer(self, chain: Sequence[tuple[Term, list[Spot]]], host: Term, index: Index | None) -> Term | None:
         """The first of the chain that may write its part of the host: it reads just that part, or nothing of it."""
-        for writer in chain:
-            spots = self._read_by(writer)
+        for writer, spots in chain:
             blind = all(self._host(arg) is not host for arg in writer.args)
             if (blind or (host, index) in spots) and self._free(host, index, writer):
                 return writer
@@ -124,7 +125,7 @@ class _Search:
         for tenant, place in ((term, None), *self.pieces.get(term, [])):
             uses += [(user, _inside(place, part)) for user, part in self._uses(tenant)]
 
-    def _read_by(self, writer: Term) -> list[tuple[Term, Index | None]]:
+    def _read_by(self, writer: Term) -> list[Spot]:
         """The hosts, and the part of each, that `writer` reads element by element and reads nothing else of."""
         spots = []
         hosts = [self._host(arg) for arg in writer.args]

@@ -88,12 +88,14 @@ class Term:
 class Graph:
     """Terms in a topological order, and which of them are the outputs.
 
-    `guarded` are the leaves whose magnitudes a pass relied on: a plan checks them at each call.
+    `guarded` are the leaves whose magnitudes a pass relied on: a plan checks them at each call. `uses` says how many
+    times each term is used, as an argument or an output; empty where that was not counted, see `alive`.
     """
 
     terms: list[Term]
     outputs: list[Term]
     guarded: frozenset[Node] = field(default_factory=frozenset)
+    uses: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for number, term in enumerate(self.terms):
@@ -106,17 +108,6 @@ class Graph:
         for term in self.terms:
             base.append(base[term.args[0].number] if term.op in VIEWS else term)
         return base
-
-    @cached_property
-    def uses(self) -> list[int]:
-        """How many times each term is used, as an argument or an output."""
-        count = [0] * len(self.terms)
-        for term in self.terms:
-            for arg in term.args:
-                count[arg.number] += 1
-        for term in self.outputs:
-            count[term.number] += 1
-        return count
 
 
 # What stands for a term: the term itself, a new one, or one that stood for an earlier term.
@@ -213,15 +204,15 @@ class Rewriter:
 
 
 def alive(graph: Graph) -> Graph:
-    """The graph without the terms that no output needs."""
-    needed = bytearray(len(graph.terms))
+    """The graph without the terms that no output needs, the uses of the others counted."""
+    uses = [0] * len(graph.terms)
     for term in graph.outputs:
-        needed[term.number] = True
+        uses[term.number] += 1
     for term in reversed(graph.terms):
-        if needed[term.number]:
+        if uses[term.number]:
             for arg in term.args:
-                needed[arg.number] = True
-    return Graph(list(compress(graph.terms, needed)), graph.outputs, graph.guarded)
+                uses[arg.number] += 1
+    return Graph(list(compress(graph.terms, uses)), graph.outputs, graph.guarded, [count for count in uses if count])
 
 
 # Kernels of the ops that passes introduce; the others come with their node.
