@@ -131,7 +131,7 @@ class Layout:
                 alike.setdefault((root.op, root.shape, root.dtype), {})[root] = None
             for roots in alike.values():
                 # Leaves are read where the caller has them, unless copying them saves a call for each.
-                if all(root.args for root in roots) or 2 * len(roots) > len(members):
+                if len(roots) > 1 and (all(root.args for root in roots) or 2 * len(roots) > len(members)):
                     self._beside(sorted(roots, key=self._when))
 
     def _shown(self, arg: Term) -> Term:

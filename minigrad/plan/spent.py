@@ -7,8 +7,8 @@ the part of the host that it overwrites, or nothing of the host, and every other
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 from .schedule import Group
@@ -55,22 +55,15 @@ class _Search:
             if index is not None:
                 self.pieces.setdefault(whole, []).append((part, index))
         self.kept = {base[term.number] for term in graph.outputs} | set(self.pieces)
-        # Which part of its base a term shows.
+        # Which part of its base a term shows, and the uses of each base and of what lies in it.
         self.part: list[Index | None] = [None] * len(graph.terms)
+        self.uses: defaultdict[Term, list[_Use]] = defaultdict(list)
         for term in graph.terms:
-            if term.op == "slice" and term.args[0] is base[term.number] and _plain(term.params["index"]):
+            if term.op not in VIEWS:
+                for arg in term.args:
+                    self.uses[base[arg.number]].append((term, self.part[arg.number]))
+            elif term.op == "slice" and term.args[0] is base[term.number] and _plain(term.params["index"]):
                 self.part[term.number] = term.params["index"]
-        # The uses of each term, and of what lies in it.
-        self.uses: list[list[_Use] | None] = [None] * len(graph.terms)
-        for user in chain.from_iterable(groups):
-            for arg in user.args:
-                self._uses(base[arg.number]).append((user, self.part[arg.number]))
-
-    def _uses(self, term: Term) -> list[_Use]:
-        uses = self.uses[term.number]
-        if uses is None:
-            self.uses[term.number] = uses = []
-        return uses
 
     def place(self, term: Term) -> None:
         """Find a host for the term, if it lies nowhere else and may lie in one."""
@@ -121,14 +114,14 @@ class _Search:
         self.found[term] = host
         if term in self.kept:
             self.kept.add(host)  # an output that lies in it is read after everything else
-        uses = self._uses(host)
         for tenant, place in ((term, None), *self.pieces.get(term, [])):
-            uses += [(user, _inside(place, part)) for user, part in self._uses(tenant)]
+            self.uses[host] += [(user, _inside(place, part)) for user, part in self.uses[tenant]]
 
     def _read_by(self, writer: Term) -> list[Spot]:
         """The hosts, and the part of each, that `writer` reads element by element and reads nothing else of."""
         spots = []
-        hosts = [self._host(arg) for arg in writer.args]
+        sources = [self.base[arg.number] for arg in writer.args]
+        hosts = [self.found.get(source, source) for source in sources]
         for arg, host in zip(writer.args[: IN_PLACE.get(writer.op, 0)], hosts, strict=False):
             part = self.part[arg.number]
             seen = part is not None or arg.op not in VIEWS
@@ -149,7 +142,7 @@ class _Search:
     def _free(self, host: Term, index: Index | None, writer: Term) -> bool:
         """Whether everybody but `writer` has read that part of the host when it writes."""
         begin = self.when[writer.number]
-        for user, part in self._uses(host):
+        for user, part in self.uses[host]:
             read = user is writer or (self.when[user.number] < begin and user.op != "concat")
             if not read and not _apart(part, index):
                 return False
