@@ -3,7 +3,7 @@ then all on the next, so that what one group wrote the next one finds in the cac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 from ..ops.core import REGISTRY, Elementwise
@@ -44,10 +44,12 @@ def _is_large(group: Group) -> bool:
 def _cut(run: list[Group], base: Sequence[Term]) -> list[Group]:
     if not run:
         return run
-    family = _families(run, base)
+    # In the order of the graph, where those of one step are near each other, in the memory too.
+    terms = sorted(chain.from_iterable(run), key=lambda term: term.number)
+    family = _families(terms, base)
     # Families that read what the same step computed come together, whichever way the steps of a group run.
     latest: dict[int, int] = {}
-    for term in chain.from_iterable(run):
+    for term in terms:
         read = [base[arg.number].number for arg in term.args]
         given = [number for number in read if number not in family]
         own = family[term.number]
@@ -64,11 +66,11 @@ def _cut(run: list[Group], base: Sequence[Term]) -> list[Group]:
     return [group for block in blocks for group in block.values()]
 
 
-def _families(run: Iterable[Group], base: Sequence[Term]) -> dict[int, int]:
-    """The number of each term of the run -> its family, which terms that need each other, directly or not, have in
+def _families(terms: Sequence[Term], base: Sequence[Term]) -> dict[int, int]:
+    """The number of each term -> its family, which terms that need each other, directly or not, have in
     common."""
-    parent = {term.number: term.number for group in run for term in group}
-    for term in chain.from_iterable(run):
+    parent = {term.number: term.number for term in terms}
+    for term in terms:
         for arg in term.args:
             read = base[arg.number].number
             if read in parent:

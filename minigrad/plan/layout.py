@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from .schedule import Group
-from .spent import IN_PLACE, Parents, spent_places
+from .spent import IN_PLACE, Parents, nest_spent
 from .terms import VIEWS, Graph, Term
 from .view import View, dense
 
@@ -41,19 +41,20 @@ class Layout:
         self.size: list[int] = []
         self.copied: set[Term] = set()
         self.free: set[Term] = set()
-        self._parent: Parents = {}
+        # What each term lies in, and where.
+        self._parent: Parents = [None] * len(graph.terms)
         self._slab: dict[Term, tuple[list[Term], int]] = {}
         if slabs:
             self._nest_pieces(graph)
         if in_place:
             self._nest_operands(graph)
-            self._parent.update(spent_places(graph, groups, self.base, self._parent))
+            nest_spent(graph, groups, self.base, self._parent)
         self._order = self._roots_first(graph)
         # The outermost term that each base lies in.
         self._root = list(graph.terms)
         for term in self._order:
-            if term in self._parent:
-                self._root[term.number] = self._root[self._parent[term][0].number]
+            if parent := self._parent[term.number]:
+                self._root[term.number] = self._root[parent[0].number]
         if slabs:
             self._wish(graph, groups)
         self._settle(graph)
@@ -65,12 +66,12 @@ class Layout:
         for term in graph.terms:
             if term.op == "assemble" and term.params["covered"]:
                 for piece, index in zip(term.args, term.params["indices"], strict=True):
-                    if self._computed(piece) and piece not in self._parent and piece.dtype == term.dtype:
-                        self._parent[piece] = (term, index)
+                    if self._computed(piece) and not self._parent[piece.number] and piece.dtype == term.dtype:
+                        self._parent[piece.number] = (term, index)
 
     def _nest_operands(self, graph: Graph) -> None:
         # A piece read by others lies in its whole, which nothing may then overwrite.
-        exposed = {whole for piece, (whole, _) in self._parent.items() if self.count[piece.number] > 1}
+        exposed = {parent[0] for parent, count in zip(self._parent, self.count, strict=True) if parent and count > 1}
         for term in graph.terms:
             able = None
             for arg in term.args[: IN_PLACE.get(term.op, 0)]:
@@ -79,7 +80,7 @@ class Layout:
                     and self._computed(arg)
                     and arg.shape == term.shape
                     and arg.dtype == term.dtype
-                    and arg not in self._parent
+                    and not self._parent[arg.number]
                     and arg not in exposed
                     and arg.op != "concat"
                     # The one computed first has been waiting longest: sharing its place saves most.
@@ -87,7 +88,7 @@ class Layout:
                 ):
                     able = arg
             if able is not None:
-                self._parent[able] = (term, None)
+                self._parent[able.number] = (term, None)
 
     def _roots_first(self, graph: Graph) -> list[Term]:
         """The terms, each after the one it lies in."""
@@ -99,8 +100,8 @@ class Layout:
             while not placed[at.number]:
                 placed[at.number] = True
                 chain.append(at)
-                if at in self._parent:
-                    at = self._parent[at][0]
+                if parent := self._parent[at.number]:
+                    at = parent[0]
             order += reversed(chain)
         return order
 
@@ -178,7 +179,7 @@ class Layout:
         for term in self._order:
             if term.op in VIEWS:
                 continue
-            parent = self._parent.get(term)
+            parent = self._parent[term.number]
             if parent:
                 whole = self.view[parent[0].number]
                 self.view[term.number] = whole if parent[1] is None else whole.sliced(parent[1])
@@ -196,7 +197,7 @@ class Layout:
                     self.copied.add(term)
                     shown = dense(self._buffer(term.nbytes), 0, term.shape, term.dtype.itemsize)
                 self.view[term.number] = shown
-            elif term.op == "concat" and term not in self._parent:
+            elif term.op == "concat" and not self._parent[term.number]:
                 joined = _adjoining([self.view[arg.number] for arg in term.args], term)
                 if joined is not None:
                     self.free.add(term)

@@ -18,7 +18,8 @@ from .terms import VIEWS, Graph, Term
 Index = tuple[Any, ...]
 # A term, or a part of it.
 Spot = tuple[Term, Index | None]
-Parents = dict[Term, Spot]
+# What each term lies in, by its number.
+Parents = list[Spot | None]
 
 # Ops whose result may overwrite these arguments: every element is read before it is written.
 _BINARY = ("add", "sub", "mul", "div", "maximum", "add_n", "power")
@@ -31,29 +32,36 @@ IN_PLACE: dict[str, int] = {**dict.fromkeys(_BINARY, 2), **dict.fromkeys(_UNARY 
 _Use = tuple[Term, Index | None]
 
 
-def spent_places(graph: Graph, groups: Sequence[Group], base: Sequence[Term], nested: Parents) -> Parents:
-    """Which terms can lie in which hosts, given those `nested` in others already."""
+def nest_spent(graph: Graph, groups: Sequence[Group], base: Sequence[Term], nested: Parents) -> None:
+    """Nest terms in hosts, where those `nested` in others already leave room."""
     search = _Search(graph, groups, base, nested)
     for term in graph.terms:
         search.place(term)
-    return {term: (host, None) for term, host in search.found.items()}
+    for term, host in zip(graph.terms, search.host, strict=True):
+        if host is not term:
+            nested[term.number] = (host, None)
 
 
 class _Search:
     def __init__(self, graph: Graph, groups: Sequence[Group], base: Sequence[Term], nested: Parents) -> None:
         self.base = base
         self.nested = nested
-        self.found: dict[Term, Term] = {}
+        # What each term lies in that this search found; the term itself where it is nothing.
+        self.host = list(graph.terms)
         # In which group each term is computed, by its number; -1 for leaves and views.
         self.when = [-1] * len(graph.terms)
         for k, group in enumerate(groups):
             for term in group:
                 self.when[term.number] = k
-        self.below = {whole: part for part, (whole, index) in nested.items() if index is None}
-        self.pieces: dict[Term, list[tuple[Term, Index | None]]] = {}
-        for part, (whole, index) in nested.items():
-            if index is not None:
-                self.pieces.setdefault(whole, []).append((part, index))
+        self.below = {
+            parent[0]: term for term, parent in zip(graph.terms, nested, strict=True) if parent and parent[1] is None
+        }
+        self.pieces: dict[Term, list[Spot]] = {}
+        for term in graph.terms:
+            if term.op == "assemble":
+                places = zip(term.args, term.params["indices"], strict=True)
+                if pieces := [(piece, index) for piece, index in places if nested[piece.number] == (term, index)]:
+                    self.pieces[term] = pieces
         self.kept = {base[term.number] for term in graph.outputs} | set(self.pieces)
         # Which part of its base a term shows, and the uses of each base and of what lies in it.
         self.part: list[Index | None] = [None] * len(graph.terms)
@@ -67,7 +75,7 @@ class _Search:
 
     def place(self, term: Term) -> None:
         """Find a host for the term, if it lies nowhere else and may lie in one."""
-        if self.when[term.number] < 0 or term in self.nested or term.op in ("concat", "place"):
+        if self.when[term.number] < 0 or self.nested[term.number] or term.op in ("concat", "place"):
             return
         pieces = self.pieces.get(term, [])
         if term.op == "assemble" and len(pieces) < len(term.args):
@@ -91,7 +99,7 @@ class _Search:
                     # What was computed at the bottom of the piece, but came too early, gets a place of its own.
                     inner = self.below.pop(writer, None) if writer is not None else None
                     if inner is not None:
-                        del self.nested[inner]
+                        self.nested[inner.number] = None
                 self._settle(term, host)
                 return
 
@@ -105,13 +113,13 @@ class _Search:
     def _first_writer(self, chain: Sequence[tuple[Term, list[Spot]]], host: Term, index: Index | None) -> Term | None:
         """The first of the chain that may write its part of the host: it reads just that part, or nothing of it."""
         for writer, spots in chain:
-            blind = all(self._host(arg) is not host for arg in writer.args)
+            blind = all(self.host[self.base[arg.number].number] is not host for arg in writer.args)
             if (blind or (host, index) in spots) and self._free(host, index, writer):
                 return writer
         return None
 
     def _settle(self, term: Term, host: Term) -> None:
-        self.found[term] = host
+        self.host[term.number] = host
         if term in self.kept:
             self.kept.add(host)  # an output that lies in it is read after everything else
         for tenant, place in ((term, None), *self.pieces.get(term, [])):
@@ -120,8 +128,7 @@ class _Search:
     def _read_by(self, writer: Term) -> list[Spot]:
         """The hosts, and the part of each, that `writer` reads element by element and reads nothing else of."""
         spots = []
-        sources = [self.base[arg.number] for arg in writer.args]
-        hosts = [self.found.get(source, source) for source in sources]
+        hosts = [self.host[self.base[arg.number].number] for arg in writer.args]
         for arg, host in zip(writer.args[: IN_PLACE.get(writer.op, 0)], hosts, strict=False):
             part = self.part[arg.number]
             seen = part is not None or arg.op not in VIEWS
@@ -129,15 +136,11 @@ class _Search:
                 spots.append((host, part))
         return spots
 
-    def _host(self, arg: Term) -> Term:
-        source = self.base[arg.number]
-        return self.found.get(source, source)
-
     def _fits(self, term: Term, host: Term) -> bool:
         """Whether the term has the shape of the host, and the host can have a tenant."""
-        if not host.args or host.op in VIEWS or host in self.kept or host in self.nested or host in self.found:
+        if not host.args or host.op in VIEWS or host in self.kept or self.nested[host.number]:
             return False
-        return host.dtype == term.dtype and host.shape == term.shape
+        return self.host[host.number] is host and host.dtype == term.dtype and host.shape == term.shape
 
     def _free(self, host: Term, index: Index | None, writer: Term) -> bool:
         """Whether everybody but `writer` has read that part of the host when it writes."""
