@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from ..collector import uncollected
 from ..derivative import Edge, edge_of, passes
 from ..errors import GradientError
 from ..node import Node, describe, walk
@@ -67,11 +68,11 @@ class Paths:
     ) -> None:
         self.targets = _nodes(targets, what, "the target")
         self.sources = _nodes(sources, what, "the source")
-        reached = self._from_sources(set(fed))
         self.nodes: list[Node] = []
         self.into: dict[Node, list[Edge]] = {}
         self.out: dict[Node, list[Edge]] = {}
-        self._keep(reached)
+        with uncollected():
+            self._keep(self._from_sources(set(fed)))
         self._check(what)
 
     @property
