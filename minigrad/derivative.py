@@ -86,7 +86,7 @@ def _sweep_back(y: Node, sources: Sequence[Node], seed: Value) -> tuple[dict[Nod
             if node not in terms:
                 continue
             at(node)
-            adjoint = adjoints[node] = join(terms.pop(node))
+            adjoint = adjoints[node] = ops.add_n(*terms.pop(node))
             for slot, arg in enumerate(node.args):
                 if arg in on_path:
                     term = pull_edge(node, slot, adjoint, node, node.args)
@@ -112,13 +112,8 @@ def _sweep_forward(outputs: Sequence[Node], known: dict[Node, list[Value]]) -> d
                     if term is not None:
                         terms.append(term)
             if terms:
-                pushed[node] = join(terms)
+                pushed[node] = ops.add_n(*terms)
     return pushed
-
-
-def join(terms: Sequence[Value]) -> Value:
-    """The sum of all contributions to a node, as one n-ary sum."""
-    return terms[0] if len(terms) == 1 else ops.add_n(*terms)
 
 
 def pull_edge(user: Node, slot: int, ct: Value, out: Value, args: Sequence[Value]) -> Value | None:
