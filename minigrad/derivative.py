@@ -169,6 +169,10 @@ def grad(y: Node, wrt: Node | Sequence[Node], *, unreachable: Unreachable = "rai
     return _gather(y, wrt, None, unreachable)
 
 
+@overload
+def vjp(y: Node, wrt: Node, seed: Value, *, unreachable: Unreachable = "raise") -> Node: ...
+@overload
+def vjp(y: Node, wrt: Sequence[Node], seed: Value, *, unreachable: Unreachable = "raise") -> list[Node]: ...
 def vjp(y: Node, wrt: Node | Sequence[Node], seed: Value, *, unreachable: Unreachable = "raise") -> Node | list[Node]:
     """The vector-Jacobian product: the cotangent `seed` of `y` (its shape) carried back to `wrt`, as graphs.
 

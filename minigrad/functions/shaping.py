@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -336,13 +336,16 @@ def tile(x: Value, reps: Sizes) -> Node:
     return reshape(spread, [count * size for count, size in pairs])
 
 
-def pad(x: Value, pad_width: Any, mode: str = "constant", *, constant_values: float = 0) -> Node:
+PadMode = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
+
+
+def pad(x: Value, pad_width: Any, mode: PadMode = "constant", *, constant_values: float = 0) -> Node:
     """x with a border: of `constant_values`, or of its own elements (mode "edge", "reflect", "symmetric", "wrap")."""
     x = as_node(x)
     widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2)).tolist()
     if mode != "constant":
         for axis, (before, after) in enumerate(widths):
-            positions: Any = np.pad(np.arange(x.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]
+            positions: Any = np.pad(np.arange(x.shape[axis]), (before, after), mode=mode)
             x = take(x, positions, axis)
         return x
     shape = tuple(before + size + after for size, (before, after) in zip(x.shape, widths, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -173,4 +174,4 @@ def degenerated(arrays: Sequence[Array], rng: np.random.Generator) -> Iterator[l
         saturated[slot] = np.where(chosen, arrays[slot].dtype.type(size), arrays[slot])
         yield saturated
     for layout in ("fortran", "reversed", "gapped", "stride 0"):
-        yield each(lambda x, layout=layout: laid_out(x, layout))  # type: ignore[misc]
+        yield each(partial(laid_out, layout=layout))

@@ -96,7 +96,10 @@ def test_contract():
 
 def test_strict_grants_nothing_beyond_the_number_itself():
     x = np.array([12.0])
-    off = lambda x, w: w / np.cosh(x) ** 2 + 1e-16  # noqa: E731  (the rounding of tanh's own value)
+
+    def off(x, w):
+        return w / np.cosh(x) ** 2 + 1e-16  # the rounding of tanh's own value
+
     check(subject(off, np.tanh, x), laws=[dot_test, one_hot_seeds])
     with pytest.raises(GradientFailure):
         check(subject(off, np.tanh, x, strict=True), laws=[one_hot_seeds])
