@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -342,6 +342,8 @@ PadMode = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
 def pad(x: Value, pad_width: Any, mode: PadMode = "constant", *, constant_values: float = 0) -> Node:
     """x with a border: of `constant_values`, or of its own elements (mode "edge", "reflect", "symmetric", "wrap")."""
     x = as_node(x)
+    if mode not in get_args(PadMode):  # NumPy's other modes make elements that x does not have
+        raise ValueError(f"pad: expects a mode of {', '.join(get_args(PadMode))}, got {mode!r}")
     widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2)).tolist()
     if mode != "constant":
         for axis, (before, after) in enumerate(widths):

@@ -229,6 +229,7 @@ def test_a_sum_of_one_is_that_value():
         (lambda x: f.clip(x), "a lower or an upper bound"),
         (lambda x: x @ 2.0, "one or more axes"),
         (lambda x: np.concatenate([x[0, 0]]), "one or more axes"),
+        (lambda x: np.pad(x, 1, mode="mean"), "pad: expects a mode of constant, edge, reflect, symmetric, wrap"),
         (lambda x: mg.ops.add_n(*[]), "add_n: expects one argument or more, got none"),
     ],
 )  # fmt: skip
