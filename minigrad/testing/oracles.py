@@ -330,6 +330,6 @@ class Oracle:
             gap = np.abs(np.asarray(exact) - np.asarray(rough))
             # A saturated f is constant to a difference; that it says 0 is no word against a tiny derivative.
             unseen = np.where(np.asarray(exact) != 0, 1e-9, 0)
-            allowed = 1e-4 * np.abs(np.asarray(rough)) + 100 * np.asarray(rough.error) + unseen
+            allowed = 1e-4 * np.abs(np.asarray(rough)) + 100 * np.asarray(rough.error) + exact.error + unseen
             contradicted = gap > allowed
         return bool(np.any(contradicted & np.isfinite(exact) & np.isfinite(rough)))

@@ -100,6 +100,12 @@ def test_a_complex_step_that_the_stencil_contradicts_is_not_trusted(f, slope):
         check_gradient(f, x, lambda x, s: s * slope(x) * 1.001, degenerate=False, shrink=False)
 
 
+def test_an_imaginary_part_that_underflows_is_no_contradiction():
+    oracle = Oracle(lambda a: 1e-250 * a[0], [np.ones(1)], np.random.default_rng(0))
+    assert oracle.source == "complex step"
+    assert float(oracle.push([np.ones(1)]).error[0]) > 1e-250
+
+
 def test_a_complex_step_is_trusted_next_to_a_kink_that_the_stencil_reaches_across():
     x = np.array([1e-4])
     oracle = Oracle(lambda a: np.where(np.real(a[0]) > 0, a[0], 0), [x], np.random.default_rng(0))
