@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..node import Array
+from .monte_carlo import spread_of
 from .structure import flatten
 
 ArrayFunction = Callable[[Sequence[Array]], Array]
@@ -69,9 +71,10 @@ def difference(f: Callable[[Any], Any], x: Any, direction: Any = None) -> Estima
     """
     names, arrays, rebuild = flatten(x)
     inner = _of_list(f, rebuild)
+    noise = spread_of(inner, arrays)
     if direction is not None:
-        return stencil_direction(inner, arrays, flatten(direction)[1])
-    return _jacobian(inner, arrays, len(names) == 1, lambda d: stencil_direction(inner, arrays, d))
+        return stencil_direction(inner, arrays, flatten(direction)[1], noise)
+    return _jacobian(inner, arrays, len(names) == 1, lambda d: stencil_direction(inner, arrays, d, noise))
 
 
 def _of_list(f: Callable[[Any], Any], rebuild: Callable[[Sequence[Any]], Any]) -> ArrayFunction:
@@ -128,8 +131,11 @@ def _complexified(x: Array, step: Any) -> Array:
     return value + step if np.any(step) else value
 
 
-def stencil_direction(f: ArrayFunction, arrays: Sequence[Array], direction: Sequence[Any]) -> Estimate:
-    """The 6-point difference along `direction`, at the step where refining it changes least."""
+def stencil_direction(
+    f: ArrayFunction, arrays: Sequence[Array], direction: Sequence[Any], noise: Array | float = 0.0
+) -> Estimate:
+    """The 6-point difference along `direction`, at the step where refining it changes least; f may be off by `noise`,
+    where it is more than the rounding of f's value."""
     floats = [x for x, d in zip(arrays, direction, strict=True) if _moves(x, d)]
     eps = max([float(np.finfo(x.dtype).eps) for x in floats], default=float(np.finfo(float).eps))
     h = 2.0 * eps ** (1 / 7) * _reach(arrays, direction)
@@ -139,7 +145,7 @@ def stencil_direction(f: ArrayFunction, arrays: Sequence[Array], direction: Sequ
     for _ in range(4):
         h /= 4
         fine, rounding = _stencil(f, arrays, direction, h)
-        error = np.abs(fine - coarse) + rounding
+        error = np.abs(fine - coarse) + np.maximum(rounding, 2 * noise / h)
         if best is None:
             best = estimate(fine, error)
         else:
@@ -212,10 +218,15 @@ class Oracle:
         """What the expected numbers come from, in words."""
         return "complex step" if self.trusts_complex else "6-point difference"
 
+    @cached_property
+    def noise(self) -> Array:
+        """How far rounding moves f, also that of values on the way which cancel in the end."""
+        return spread_of(self.f, self.arrays)
+
     def push(self, direction: Sequence[Any]) -> Estimate:
         """The derivative along `direction`."""
         if not self.trusts_complex:
-            return stencil_direction(self.f, self.arrays, direction)
+            return stencil_direction(self.f, self.arrays, direction, self.noise)
         try:
             return complex_direction(self.f, self.arrays, direction)
         except _NoImaginaryPart:  # it does with all arguments moved, so it does not depend on the ones moved here
@@ -319,7 +330,7 @@ class Oracle:
         except Exception:
             return False
         # An f that fails on a moved real argument fails the check itself later, with its own message.
-        if not self._contradicts(exact, stencil_direction(self.f, self.arrays, direction)):
+        if not self._contradicts(exact, stencil_direction(self.f, self.arrays, direction, self.noise)):
             return True
         # A kink may lie within the stencil's reach and not be met by the function here: ask once more, closer.
         ahead, behind, error = self._quotients(direction, 1e-6)
@@ -328,8 +339,9 @@ class Oracle:
     def _contradicts(self, exact: Estimate, rough: Estimate) -> bool:
         with np.errstate(all="ignore"):
             gap = np.abs(np.asarray(exact) - np.asarray(rough))
-            # A saturated f is constant to a difference; that it says 0 is no word against a tiny derivative.
+            # A saturated f is constant to a difference; that it says 0 is no word against a tiny derivative. Nor is
+            # an imaginary part that underflowed against the complex step.
             unseen = np.where(np.asarray(exact) != 0, 1e-9, 0)
-            allowed = 1e-4 * np.abs(np.asarray(rough)) + 100 * np.asarray(rough.error) + exact.error + unseen
+            allowed = 1e-4 * np.abs(np.asarray(rough)) + 100 * np.asarray(rough.error) + unseen + exact.error
             contradicted = gap > allowed
         return bool(np.any(contradicted & np.isfinite(exact) & np.isfinite(rough)))

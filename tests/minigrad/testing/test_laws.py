@@ -105,6 +105,19 @@ def test_strict_grants_nothing_beyond_the_number_itself():
         check(subject(off, np.tanh, x, strict=True), laws=[one_hot_seeds])
 
 
+def test_exact_grants_the_last_digits_of_the_input_but_of_no_value_on_the_way():
+    def gates(x):
+        return np.tanh(x[:1]) - np.tanh(x[1:])
+
+    def pull(x, w):
+        return w * (1 - np.tanh(x) ** 2) * np.array([1.0, -1.0])
+
+    x = np.array([12.0, 12.0])
+    check(subject(pull, gates, x), laws=[one_hot_seeds])
+    with pytest.raises(GradientFailure):
+        check(subject(pull, gates, x, exact=True), laws=[one_hot_seeds])
+
+
 def test_at_a_kink_the_gradient_lies_between_the_slopes_where_that_is_asked():
     zero = np.zeros(1)
     for slope in (-1.0, 0.0, 0.5, 1.0):

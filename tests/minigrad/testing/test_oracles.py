@@ -106,6 +106,16 @@ def test_an_imaginary_part_that_underflows_is_no_contradiction():
     assert float(oracle.push([np.ones(1)]).error[0]) > 1e-250
 
 
+def test_a_difference_knows_the_rounding_of_values_that_cancel():
+    for direction in (None, 1.0):
+        flat = difference(lambda x: (1e16 + x) - 1e16, np.array(0.3), direction)
+        assert flat == 0
+        assert flat.error > 1
+    assert Oracle(lambda a: (1e16 + a[0]) - 1e16, [np.full(1, 0.3)], np.random.default_rng(0)).source == "complex step"
+    # Of a function that does not compute with NumPy only the rounding of its value is known.
+    assert difference(lambda x: (1e16 + float(x)) - 1e16, np.array(0.3)).error == 0
+
+
 def test_a_complex_step_is_trusted_next_to_a_kink_that_the_stencil_reaches_across():
     x = np.array([1e-4])
     oracle = Oracle(lambda a: np.where(np.real(a[0]) > 0, a[0], 0), [x], np.random.default_rng(0))
