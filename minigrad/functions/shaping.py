@@ -12,7 +12,8 @@ from numpy.typing import DTypeLike
 
 from .. import ops
 from ..node import Node
-from ..ops.core import Value, lift
+from ..ops.constants import lift
+from ..ops.core import Value
 from .axes import Axis, Sizes, as_node, as_tuple, normal_axes, normal_axis
 from .indexing import getitem, take
 

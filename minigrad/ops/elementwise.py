@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..node import Node
-from .core import Elementwise, Kink, Stacked, Value, known, real
+from .constants import known
+from .core import Elementwise, Kink, Stacked, Value, real
 from .linear import where
 from .piecewise import equal, logical_and
 
