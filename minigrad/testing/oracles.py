@@ -71,10 +71,16 @@ def difference(f: Callable[[Any], Any], x: Any, direction: Any = None) -> Estima
     """
     names, arrays, rebuild = flatten(x)
     inner = _of_list(f, rebuild)
+    arrays = _doubles(arrays)
     noise = spread_of(inner, arrays)
     if direction is not None:
         return stencil_direction(inner, arrays, flatten(direction)[1], noise)
     return _jacobian(inner, arrays, len(names) == 1, lambda d: stencil_direction(inner, arrays, d, noise))
+
+
+def _doubles(arrays: Sequence[Array]) -> list[Array]:
+    """A float32 input is exact in float64, and its derivative is then known far better."""
+    return [x.astype(float) if x.dtype.kind == "f" else x for x in arrays]
 
 
 def _of_list(f: Callable[[Any], Any], rebuild: Callable[[Sequence[Any]], Any]) -> ArrayFunction:
@@ -136,9 +142,7 @@ def stencil_direction(
 ) -> Estimate:
     """The 6-point difference along `direction`, at the step where refining it changes least; f may be off by `noise`,
     where it is more than the rounding of f's value."""
-    floats = [x for x, d in zip(arrays, direction, strict=True) if _moves(x, d)]
-    eps = max([float(np.finfo(x.dtype).eps) for x in floats], default=float(np.finfo(float).eps))
-    h = 2.0 * eps ** (1 / 7) * _reach(arrays, direction)
+    h = 2.0 * float(np.finfo(float).eps) ** (1 / 7) * _reach(arrays, direction)
     best: Estimate | None = None
     coarse, rounding = _stencil(f, arrays, direction, h)
     # Down to a reach of 1e-4, for a kink may lie near.
@@ -182,9 +186,7 @@ def _stencil(f: ArrayFunction, arrays: Sequence[Array], direction: Sequence[Any]
 
 
 def _moved(arrays: Sequence[Array], direction: Sequence[Any], h: float) -> list[Array]:
-    return [
-        (x + h * np.asarray(d)).astype(x.dtype) if _moves(x, d) else x for x, d in zip(arrays, direction, strict=True)
-    ]
+    return [x + h * np.asarray(d) if _moves(x, d) else x for x, d in zip(arrays, direction, strict=True)]
 
 
 def _size(x: Array) -> Array:
@@ -209,8 +211,7 @@ class Oracle:
 
     def __init__(self, f: ArrayFunction, arrays: Sequence[Array], rng: np.random.Generator) -> None:
         self.f = f
-        # Doubles throughout: a float32 input is exact in float64, and its derivative is then known far better.
-        self.arrays = [x.astype(float) if x.dtype.kind == "f" else x for x in arrays]
+        self.arrays = _doubles(arrays)
         self.trusts_complex = self._confirm(rng)
 
     @property
@@ -237,7 +238,7 @@ class Oracle:
         """The same oracle at another input, or of another function of the same making, whose trust it shares."""
         other = Oracle.__new__(Oracle)
         other.f, other.trusts_complex = f or self.f, self.trusts_complex
-        other.arrays = [x.astype(float) if x.dtype.kind == "f" else x for x in arrays]
+        other.arrays = _doubles(arrays)
         return other
 
     def is_smooth(self, direction: Sequence[Any]) -> bool:

@@ -30,6 +30,28 @@ def test_the_stencil_knows_its_error(name, x):
     assert got.error < 1e-6 * max(1, abs(f(x)))
 
 
+@pytest.mark.parametrize("method", [complex_step, difference])
+def test_an_error_is_small_and_has_no_sign(method):
+    for f in (np.negative, lambda x: -np.sin(x)):
+        error = method(f, np.array([0.5, 1.0])).error
+        assert np.all(error >= 0)
+        assert np.all(error < 1e-9)
+
+
+def test_the_stencil_keeps_the_step_that_knows_most():
+    # Of a smooth function that is the first one, and where f ends nearby one that stays inside.
+    assert difference(np.exp, np.array(0.5)).error < 3e-12
+    near = difference(lambda x: np.sqrt(1 - x * x), np.array(0.995))
+    assert near == pytest.approx(-0.995 / np.sqrt(1 - 0.995**2), rel=1e-9)
+    assert near.error < 1e-6
+
+
+def test_a_float32_is_exact_as_a_double():
+    x = np.array(0.3, np.float32)
+    for method in (complex_step, difference):
+        assert float(method(np.sin, x)) == pytest.approx(np.cos(float(x)), rel=1e-11)
+
+
 def test_a_lag_of_size_1e_minus_7_has_all_its_digits():
     w = np.array(0.45)
 
@@ -55,6 +77,8 @@ def test_a_jacobian_has_the_shape_of_result_and_argument():
     jacobian = complex_step(lambda x: a @ x, np.ones((3, 2)))
     assert jacobian.shape == (2, 2, 3, 2)
     np.testing.assert_array_equal(jacobian[:, 1, :, 1], a)
+    # Each element with its own error, which is relative to it.
+    np.testing.assert_allclose(jacobian.error, 64 * np.finfo(float).eps * jacobian, atol=1e-200)
     assert complex_step(lambda x: a @ x, np.ones((3, 0))).shape == (2, 0, 3, 0)
 
 
@@ -74,6 +98,19 @@ def test_a_function_that_drops_the_imaginary_part_is_refused(f):
 def test_at_a_kink_the_error_estimate_is_of_the_size_of_the_jump():
     kink = difference(lambda x: np.maximum(x, 0), np.array(1e-3))
     assert kink.error > 0.01 or abs(float(kink) - 1) < 1e-6
+
+
+def test_a_function_and_its_negative_have_one_error():
+    for f in (lambda x: np.tanh(100 * x), lambda x: np.abs(x - 0.02)):
+        errors = [difference(lambda x, f=f, sign=sign: sign * f(x), np.array(0.019)).error for sign in (1, -1)]
+        assert errors[0] == errors[1] > 0
+
+
+@pytest.mark.parametrize("method", [complex_step, difference])
+@pytest.mark.parametrize("direction", [1.0, -1.0, 1e5, -1e-5])
+def test_a_step_is_small_beside_its_point_in_any_direction(method, direction):
+    got = method(lambda x: np.log(x) * x, np.array(1e-3), direction)
+    assert float(got) == pytest.approx(direction * (np.log(1e-3) + 1), rel=1e-10)
 
 
 @given(arrays(shape=(3,), domain="unit"))
@@ -121,6 +158,12 @@ def test_a_complex_step_is_trusted_next_to_a_kink_that_the_stencil_reaches_acros
     oracle = Oracle(lambda a: np.where(np.real(a[0]) > 0, a[0], 0), [x], np.random.default_rng(0))
     assert oracle.source == "complex step"
     assert float(oracle.push([np.ones(1)])[0]) == 1.0
+
+
+def test_positions_stay_whole_numbers():
+    oracle = Oracle(lambda a: a[0][a[1]], [np.array([2.0, 3.0]), np.array([1])], np.random.default_rng(0))
+    assert oracle.source == "complex step"
+    assert float(oracle.push([np.array([5.0, 7.0]), None])[0]) == 7.0
 
 
 def test_arguments_that_stay_are_complex_too():
