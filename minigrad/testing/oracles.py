@@ -247,11 +247,12 @@ class Oracle:
             return False
         distance = 1e-7 if self.trusts_complex else 1e-5
         near, scale, error = self._jump(direction, distance)
-        if bool(np.all(near <= 1e-3 * scale + error)):
+        calm = near <= 1e-3 * scale + error
+        if np.all(calm):
             return True
         # Where a smooth derivative passes through zero both sides are small; their gap shrinks with the distance.
         far, _, _ = self._jump(direction, 100 * distance)
-        return bool(np.all((near <= 1e-3 * scale + error) | (near <= 0.1 * far)))
+        return bool(np.all(calm | (near <= 0.1 * far)))
 
     def _jump(self, direction: Sequence[Any], distance: float) -> tuple[Array, Array, Array]:
         ahead, behind, error = self._one_sided(direction, distance)
