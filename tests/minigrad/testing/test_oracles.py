@@ -1,5 +1,7 @@
 """The oracles: exact where they claim to be, honest about their error where they are not."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,6 +38,22 @@ def test_an_error_is_small_and_has_no_sign(method):
         error = method(f, np.array([0.5, 1.0])).error
         assert np.all(error >= 0)
         assert np.all(error < 1e-9)
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), [(np.float64, 1e-7, 1e-5), (np.float32, 1e2, 1e4)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_rounding_of_a_value_is_known_wherever_it_comes_from(sign, dtype, low, high):
+    # math.sin is not NumPy's: nothing is known of the way, but the value is.
+    error = difference(lambda x: dtype(sign * (1e6 + math.sin(x))), np.array(0.3)).error
+    assert low < error < high
+
+
+def test_what_is_empty_takes_no_step():
+    x = {"a": np.zeros(0), "b": np.array(2.0)}
+    for method in (complex_step, difference):
+        assert float(method(lambda p: p["b"] ** 2 + np.sum(p["a"]), x, {"a": np.zeros(0), "b": 1.0})) == pytest.approx(
+            4
+        )
 
 
 def test_the_stencil_keeps_the_step_that_knows_most():
