@@ -11,9 +11,9 @@ from contextlib import contextmanager
 def uncollected() -> Iterator[None]:
     """Let nothing be searched for garbage meanwhile.
 
-    A plan, or a figure of a long sequence, is up to a million objects that all live until it is done. They make the
-    collector look through everything again at every quarter that is added: a third of the time of a figure and half of
-    that of a plan, and nothing is found.
+    The graph of a long sequence, its gradient, its plan or its figure are up to a million objects that all live until
+    it is done. They make the collector look through everything again at every quarter that is added: a third of the
+    time of a figure and half of that of a graph or a plan, and nothing is found.
     """
     if not gc.isenabled():
         yield

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 
 from . import ops
+from .collector import uncollected
 from .errors import GradientError
 from .node import Node, Shape, describe, walk
 from .ops.core import Stacked, Value
@@ -36,7 +37,7 @@ class Edge(NamedTuple):
         return self.user.args[self.slot]
 
 
-_edge: Callable[[tuple[Node, int]], Edge] = partial(tuple.__new__, Edge)  # Edge(...) at half the cost
+edge_of: Callable[[tuple[Node, int]], Edge] = partial(tuple.__new__, Edge)  # Edge(...) at half the cost
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _sweep_back(y: Node, sources: Sequence[Node], seed: Value) -> tuple[dict[Nod
     terms: dict[Node, list[Value]] = {y: [seed]}
     adjoints: dict[Node, Value] = {}
     contributions: dict[Edge, Value] = {}
-    with sweeping() as at:
+    with uncollected(), sweeping() as at:
         for node in order:
             if node not in terms:
                 continue
@@ -91,7 +92,7 @@ def _sweep_back(y: Node, sources: Sequence[Node], seed: Value) -> tuple[dict[Nod
                 if arg in on_path:
                     term = pull_edge(node, slot, adjoint, node, node.args)
                     if term is not None:
-                        contributions[_edge((node, slot))] = term
+                        contributions[edge_of((node, slot))] = term
                         if arg in terms:
                             terms[arg].append(term)
                         else:
@@ -102,7 +103,7 @@ def _sweep_back(y: Node, sources: Sequence[Node], seed: Value) -> tuple[dict[Nod
 def _sweep_forward(outputs: Sequence[Node], known: dict[Node, list[Value]]) -> dict[Node, Any]:
     """The tangent of every node between the sources, whose tangents are `known`, and the outputs."""
     pushed: dict[Node, Value] = {}
-    with sweeping() as at:
+    with uncollected(), sweeping() as at:
         for node in reversed(_between(list(known), *outputs)):
             at(node)
             terms = known.get(node, [])

@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from . import ops
+from .collector import uncollected
 from .node import Node, walk
 from .ops.core import Op
 from .ops.leaves import Leaf, constant, constant_op
@@ -39,13 +40,14 @@ def simplify(outputs: Node | Sequence[Node]) -> Node | list[Node]:
     targets = [outputs] if isinstance(outputs, Node) else list(outputs)
     new: dict[Node, Node] = {}
     known: dict[Any, Node] = {}
-    for node in reversed(list(walk(targets))):
-        args = tuple([new[arg] for arg in node.args])
-        result = _reduced(node, args)
-        key = (result.op, tuple(map(_identity, result.args)), _frozen(result.params), result.dtype, result.shape)
-        if result.args and result.name is None:
-            result = known.setdefault(key, result)
-        new[node] = result
+    with uncollected():
+        for node in reversed(list(walk(targets))):
+            args = tuple([new[arg] for arg in node.args])
+            result = _reduced(node, args)
+            key = (result.op, tuple(map(_identity, result.args)), _frozen(result.params), result.dtype, result.shape)
+            if result.args and result.name is None:
+                result = known.setdefault(key, result)
+            new[node] = result
     results = [new[node] for node in targets]
     return results[0] if isinstance(outputs, Node) else results
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import minigrad as mg
 from minigrad import Edge, Elementwise, GradientError, Node, describe
-from minigrad.node import Array
+from minigrad.node import Array, Shape
 from minigrad.ops import Stacked
 from minigrad.ops.core import zero_is_strong
-from minigrad.ops.indexing import as_numpy_index
+from minigrad.ops.indexing import Index, as_numpy_index
 from minigrad.paths import Cotangents, Paths, Rows
 
 # Ops that only move elements, so that they change no norm.
@@ -79,7 +80,7 @@ class Pending(NamedTuple):
     start: int
     stack: Array
     factor: Array | None = None
-    place: tuple[Any, ...] | None = None
+    place: Index | None = None
 
     @property
     def stop(self) -> int:
@@ -88,7 +89,7 @@ class Pending(NamedTuple):
 
     def write(self, whole: Array, *, add: bool) -> None:
         """Write into, or add to, `whole`, which has a member for each of these losses."""
-        target = whole if self.place is None else whole[(slice(None), *self.place)]
+        target = whole if self.place is None else whole[(slice(None), *as_numpy_index(self.place))]
         if add:
             target += self.stack if self.factor is None else self.stack * self.factor
         elif self.factor is None:
@@ -108,8 +109,9 @@ class Arrivals:
 
     def along(self, edge: Edge, value: Pending) -> Pending | None:
         user, slot = edge
-        if edge in self._uses:
-            self.arrived.append((self._uses[edge], _settled(user, value)))
+        use = self._uses.get(edge)
+        if use is not None:
+            self.arrived.append((use, _settled(user, value)))
             return None
         if self._may_wait and value.place is None:
             if isinstance(user.op, Elementwise) and user.args[slot].shape == user.shape:
@@ -117,7 +119,7 @@ class Arrivals:
                 if waiting is not None:
                     return waiting
             elif user.op is mg.ops.slice_:
-                return value._replace(place=as_numpy_index(user.params["index"]))
+                return Pending(value.start, value.stack, value.factor, user.params["index"])
         rows = _settled(user, value)
         carried = self._cotangents.along(edge, Stacked(rows.stack))
         if carried is None:
@@ -128,14 +130,18 @@ class Arrivals:
         return _trimmed(arrived) if user.op is mg.ops.concat else arrived
 
     def join(self, node: Node, values: Sequence[Pending]) -> Pending:
-        start, stop = min(value.start for value in values), max(value.stop for value in values)
-        full = [value for value in values if value.start == start and value.stop == stop]
-        first = next((value for value in full if value.place is None), None)
-        tiled = len(full) == len(values) and first is None and _tile(node, values)
-        shape = (stop - start, *node.shape)
-        total = np.empty(shape, node.dtype) if tiled or first is not None else np.zeros(shape, node.dtype)
+        starts, stops = {value.start for value in values}, {value.stop for value in values}
+        start, stop = min(starts), max(stops)
+        total = _empty((stop - start, *node.shape), node.dtype)
+        first = max(
+            (value for value in values if value.place is None), key=lambda value: len(value.stack), default=None
+        )
+        tiled = first is None and len(starts) == len(stops) == 1 and _tile(node.shape, tuple([v.place for v in values]))
         if first is not None:
-            first.write(total, add=False)
+            first.write(total[first.start - start : first.stop - start], add=False)
+            total[: first.start - start] = total[first.stop - start :] = 0
+        elif not tiled:
+            total[...] = 0
         for value in values:
             if value is not first:
                 value.write(total[value.start - start : value.stop - start], add=not tiled)
@@ -147,27 +153,36 @@ def _times(value: Pending, partial: Any) -> Pending | None:
     if isinstance(partial, int) and partial == 1:
         return value
     if value.factor is None:
-        return value._replace(factor=np.asarray(partial, value.stack.dtype))
+        return Pending(value.start, value.stack, np.asarray(partial, value.stack.dtype))
     factor = value.factor * partial
     sizes, limits = np.abs(factor), np.finfo(factor.dtype)
     safe = sizes.size == 0 or (sizes.min() > limits.tiny / limits.eps and sizes.max() < limits.max * limits.eps)
-    return value._replace(factor=factor) if safe else None
+    return Pending(value.start, value.stack, factor) if safe else None
 
 
 def _settled(node: Node, value: Pending) -> Rows:
     if value.factor is None and value.place is None:
         return Rows(value.start, value.stack)
-    shape = (len(value.stack), *node.shape)
-    whole = np.empty(shape, value.stack.dtype) if value.place is None else np.zeros(shape, value.stack.dtype)
+    whole = _empty((len(value.stack), *node.shape), value.stack.dtype)
+    if value.place is not None:
+        whole[...] = 0
     value.write(whole, add=False)
     return Rows(value.start, whole)
 
 
-def _tile(node: Node, values: Sequence[Pending]) -> bool:
-    """Whether the places of the values cover `node` once, without gap or overlap."""
-    cover = np.zeros(node.shape, np.int8)
-    for value in values:
-        cover[value.place] += 1
+def _empty(shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """Memory for a stack. One that is a loss longer than the last finds no room where that was, and new memory costs a
+    page fault every 4 KB: so lengths are rounded up to a power of 2, and the end that is not used is never touched."""
+    count, *rest = shape
+    return np.empty((1 << (count - 1).bit_length(), *rest), dtype)[:count]
+
+
+@lru_cache
+def _tile(shape: Shape, places: tuple[Index, ...]) -> bool:
+    """Whether the places cover an array of this shape once, without gap or overlap."""
+    cover = np.zeros(shape, np.intp)
+    for place in places:
+        cover[as_numpy_index(place)] += 1
     return bool((cover == 1).all())
 
 

@@ -9,7 +9,7 @@ a row is read off where it enters a matrix product, h^T delta, whose norm and in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,12 @@ import minigrad as mg
 from minigrad import GradientError, Node, Run, describe
 from minigrad.node import Array
 from minigrad.ops import Stacked
-from minigrad.paths import Cotangents, Paths, Reach, Rows, Tangents, join_rows, sweep
+from minigrad.paths import Cotangents, Paths, Reach, Rows, join_rows, sweep
 from minigrad.paths.measure import Floats, directions, largest, norms
 from minigrad.run import values_of
 
-from .arrivals import Arrivals, Factor, Pending, Use, uses_of
+from .arrivals import Arrivals, Pending, Use, uses_of
+from .readings import Readings
 from .unroll import Unrolled
 
 # Rows handled at once where contributions must be written out: bounds the memory, not the result.
@@ -221,40 +222,38 @@ class Table:
             for part in self._written(use, rows):
                 yield use.step, part
 
+    def _pulled(self, use: Use, cotangent: Any) -> Any:
+        """What cotangents that enter the use contribute to the source."""
+        for edge in reversed(use.chain):
+            cotangent = self._cotangents.along(edge, cotangent)
+        return cotangent
+
     def _written(self, use: Use, rows: Rows) -> Iterator[Rows]:
-        cotangents = self._cotangents
         chunk = max(1, _CHUNK_BYTES // max(1, self.source.size * self.source.dtype.itemsize))
         for first in range(0, len(rows.stack), chunk):
-            part: Any = Stacked(rows.stack[first : first + chunk])
-            for edge in reversed(use.chain):
-                part = cotangents.along(edge, part)
-            yield Rows(rows.start + first, part.value)
+            part = Stacked(rows.stack[first : first + chunk])
+            yield Rows(rows.start + first, self._pulled(use, part).value)
 
     @np.errstate(all="ignore")
     def _fill(self) -> None:
-        cotangents, tangents = self._cotangents, Tangents(self._values, self._cotangents.partials)
         direction = directions([self._whole()])[0]
+        readings = Readings(self._uses.values(), self._cotangents, direction, len(self.losses))
         bits: dict[Node, int] = {}
         for t, loss in enumerate(self.losses):
             bits[loss] = bits.get(loss, 0) | 1 << t
         reached = dict(sweep(self._paths, Reach(), bits))
         waiting = Counter(use.step for use in self._uses.values())
-        factors = _factors(self._uses.values(), self._values)
         parts: dict[int, list[Rows]] = {}
         for use, rows in self._arrivals():
             entries = (slice(rows.start, rows.stop), use.step)
-            total: Any = rows.stack.sum(0)
-            for edge in reversed(use.chain):
-                total = cotangents.along(edge, total)
-            self.total += total
-            pushed: Any = direction
-            for edge in use.chain:
-                pushed = tangents.along(edge, pushed)
-            self.share[entries] += rows.stack.reshape(len(rows.stack), -1) @ np.ravel(pushed)
-            self.present[entries] = _bits(reached[use.exit.user], rows.start, rows.stop)
+            doubles = readings.in_doubles(rows.stack)
+            self.total += self._pulled(use, rows.stack.sum(0))
+            self.share[entries] += readings.shares(use, doubles)
+            self.present[entries] |= _bits(reached[use.exit.user], rows.start, rows.stop)
             waiting[use.step] -= 1
             if use.step not in parts and not waiting[use.step]:
-                self.norm[entries] = self._norms_of_use(use, rows, factors)
+                sizes = readings.norms(use, doubles)
+                self.norm[entries] = self._norms_written(use, rows) if sizes is None else sizes
                 continue
             # Norms do not add: where a step uses the source more than once its contributions are summed first.
             parts.setdefault(use.step, []).extend(self._written(use, rows))
@@ -269,14 +268,10 @@ class Table:
             for loss, times in Counter(self.losses).items()
             if loss in self._paths.out
         }
-        whole: Array = dict(sweep(self._paths, self._cotangents, seeds))[self.source]
-        return whole
+        return next(value for node, value in sweep(self._paths, self._cotangents, seeds) if node is self.source)
 
-    def _norms_of_use(self, use: Use, rows: Rows, factors: Mapping[Use, Factor]) -> Floats:
-        if use not in factors:
-            return np.concatenate([norms(part.stack) for part in self._written(use, rows)])
-        other, flipped = factors[use]
-        return norms(np.matmul(other, np.swapaxes(rows.stack, 1, 2) if flipped else rows.stack))
+    def _norms_written(self, use: Use, rows: Rows) -> Floats:
+        return np.concatenate([norms(part.stack) for part in self._written(use, rows)])
 
 
 class Gradients(Sequence["Contributions"]):
@@ -374,17 +369,3 @@ def _bits(number: int, start: int, stop: int) -> NDArray[np.bool_]:
     window = number >> start & (1 << (stop - start)) - 1
     octets = np.frombuffer(window.to_bytes((stop - start + 7) // 8, "little"), np.uint8)
     return np.unpackbits(octets, bitorder="little")[: stop - start].astype(bool)
-
-
-def _factors(uses: Iterable[Use], values: Mapping[Node, Array]) -> dict[Use, Factor]:
-    """What each use that is a product multiplies its cotangents by. A tall matrix is replaced by its triangular factor,
-    which leaves norms as they are and is smaller; those of all steps are found in one call."""
-    factors = {use: factor for use in uses if (factor := use.factor(values)) is not None}
-    tall: dict[tuple[int, ...], list[Use]] = {}
-    for use, (matrix, _) in factors.items():
-        if matrix.shape[0] > matrix.shape[1] and np.isfinite(matrix).all():
-            tall.setdefault(matrix.shape, []).append(use)
-    for alike in tall.values():
-        triangles = np.linalg.qr(np.stack([factors[use][0] for use in alike]), mode="r")
-        factors |= {use: (triangle, factors[use][1]) for use, triangle in zip(alike, triangles, strict=True)}
-    return factors

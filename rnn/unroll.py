@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 import minigrad as mg
 from minigrad import Node, describe
+from minigrad.collector import uncollected
 from minigrad.node import Array
 
 from .cells import Named, Recurrent, Rng
@@ -106,21 +107,22 @@ def unroll(
     ends = None if lengths is None else _lengths(lengths, count, batch)
     alive = None if ends is None else _alive(ends, count)
     masks = None if dropout is None else _masks(model, dropout, count, batch)
-    inputs = [_input(xs, t, alive) for t in range(count)]
-    final: list[Named] = []
-    sweeps: list[list[list[Named]]] = []  # sweeps[layer][direction][t] are the nodes of that step
-    for layer in range(model.layers):
-        both = []
-        for direction in range(model.directions):
-            start = initial[len(final)]
-            nodes = _sweep(model, layer, direction, inputs, start, alive)
-            both.append(nodes)
-            last = nodes[0 if direction else -1] if nodes else start
-            final.append({name: last[name] for name in model.states})
-        sweeps.append(both)
-        inputs = [_merged(model, t, [nodes[t] for nodes in both]) for t in range(count)]
-        if masks is not None and layer < model.layers - 1:
-            inputs = [_dropped(x, masks, layer, t) for t, x in enumerate(inputs)]
+    with uncollected():
+        inputs = [_input(xs, t, alive) for t in range(count)]
+        final: list[Named] = []
+        sweeps: list[list[list[Named]]] = []  # sweeps[layer][direction][t] are the nodes of that step
+        for layer in range(model.layers):
+            both = []
+            for direction in range(model.directions):
+                start = initial[len(final)]
+                nodes = _sweep(model, layer, direction, inputs, start, alive)
+                both.append(nodes)
+                last = nodes[0 if direction else -1] if nodes else start
+                final.append({name: last[name] for name in model.states})
+            sweeps.append(both)
+            inputs = [_merged(model, t, [nodes[t] for nodes in both]) for t in range(count)]
+            if masks is not None and layer < model.layers - 1:
+                inputs = [_dropped(x, masks, layer, t) for t, x in enumerate(inputs)]
     if alive is not None:
         inputs = [_padded(x, t, alive) for t, x in enumerate(inputs)]
     steps = [

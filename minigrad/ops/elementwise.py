@@ -13,7 +13,7 @@ import numpy as np
 
 from ..node import Node
 from .constants import known
-from .core import Elementwise, Kink, Stacked, Value, real
+from .core import Elementwise, Kink, Stacked, Value
 from .linear import where
 from .piecewise import equal, logical_and
 
@@ -160,22 +160,21 @@ cos: Elementwise = Elementwise(
 )
 
 
-def _away_from_0(x: Any) -> Any:
-    # -1 where x > 0, else 1, as a factor that makes x's real part negative and keeps the dtype.
-    return np.where(real(x) > 0, -1, 1).astype(real(x).dtype)
+def _minus_abs(x: Any) -> Any:
+    # -|x|, of which exp never overflows; of a complex x, x or -x, whichever has no positive real part.
+    return np.where(x.real > 0, -x, x) if np.iscomplexobj(x) else np.copysign(x, -1)
 
 
 def _sech2(x: Any) -> Any:
     # 4e/(1+e)^2 with e = exp(-2|x|) loses nothing however large x is; 1 - tanh(x)^2 is 0 from x = 19 on.
-    x = np.asarray(x)
-    e = np.exp(2 * _away_from_0(x) * x)
+    e = np.exp(2 * _minus_abs(x))
     r = 1 / (1 + e)
     return 4 * (r * e * r)
 
 
 def _sigmoid(x: Any) -> Any:
     if np.iscomplexobj(x):
-        e = np.exp(_away_from_0(x) * x)
+        e = np.exp(_minus_abs(x))
         return np.where(x.real > 0, 1, e) / (1 + e)
     # exp overflows to inf for very negative x, and 1/(1+inf) is the right 0: no second form is needed.
     with np.errstate(over="ignore"):
@@ -183,8 +182,7 @@ def _sigmoid(x: Any) -> Any:
 
 
 def _sigmoid_slope(x: Any) -> Any:
-    x = np.asarray(x)
-    e = np.exp(_away_from_0(x) * x)
+    e = np.exp(_minus_abs(x))
     r = 1 / (1 + e)
     return r * e * r
 
@@ -193,7 +191,7 @@ def _logaddexp(x: Any, y: Any) -> Any:
     if not (np.iscomplexobj(x) or np.iscomplexobj(y)):
         return np.logaddexp(x, y)
     d = x - y
-    return np.where(d.real > 0, x, y) + _log1p(np.exp(_away_from_0(d) * d))
+    return np.where(d.real > 0, x, y) + _log1p(np.exp(_minus_abs(d)))
 
 
 tanh: Elementwise = Elementwise(

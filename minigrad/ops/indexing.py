@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,7 @@ def _indexed(dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
     return dtypes[0]
 
 
+@lru_cache(1024)
 def as_numpy_index(index: Index) -> tuple[Any, ...]:
     """The index as NumPy takes it."""
     return tuple([entry if isinstance(entry, int) else _as_slice(*entry) for entry in index])

@@ -75,7 +75,10 @@ class Cotangents:
     def along(self, edge: Edge, value: Any) -> Any:
         user, slot = edge
         if isinstance(user.op, Elementwise):
-            return unbroadcast(scale(value, self.partial(edge)), user.args[slot].shape)
+            partial = self.partials.get(edge)
+            carried = scale(value, self.partial(edge) if partial is None else partial)
+            shape = user.args[slot].shape
+            return carried if carried.shape == shape else unbroadcast(carried, shape)
         values = self.values
         return pull_edge(user, slot, value, values[user], [values[arg] for arg in user.args])
 

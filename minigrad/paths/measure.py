@@ -27,6 +27,8 @@ def largest(array: Array) -> float:
 def norms(stack: Array) -> Floats:
     """The Frobenius norm of each member along the first axis, right down to the smallest numbers."""
     members = np.reshape(stack, (len(stack), math.prod(stack.shape[1:])))
+    # Squares of the smallest float32 are numbers in float64: nothing then needs scaling.
+    members = members.astype(np.result_type(members, float), copy=False)
     limits = np.finfo(members.dtype)
     squares = np.vecdot(members, members)
     result: Floats = np.sqrt(squares.astype(float))
@@ -40,9 +42,9 @@ def _scaled_norms(members: Array) -> Floats:
     """The norms of rows whose squares leave the floats: each is divided by its largest element first."""
     scales = np.max(np.abs(members), axis=1, initial=0.0)
     able = (scales > 0) & (scales < np.inf)
-    units = members / np.where(able, scales, 1)[:, None]
+    units = members[able] / scales[able, None]
     sizes: Floats = scales.astype(float)
-    sizes[able] *= np.sqrt(np.vecdot(units[able], units[able]).astype(float))
+    sizes[able] *= np.sqrt(np.vecdot(units, units).astype(float))
     return sizes
 
 

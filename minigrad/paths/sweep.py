@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ..derivative import Edge, passes
+from ..derivative import Edge, edge_of, passes
 from ..errors import GradientError
 from ..node import Node, describe, walk
 
@@ -85,7 +85,7 @@ class Paths:
         sources = set(self.sources)
         for node in reversed(list(walk(self.targets))):
             edges = (
-                [Edge(node, slot) for slot, arg in enumerate(node.args) if arg in reached and passes(node, slot)]
+                [edge_of((node, slot)) for slot, arg in enumerate(node.args) if arg in reached and passes(node, slot)]
                 if node.dtype.kind == "f" and node not in fed
                 else []
             )
@@ -94,17 +94,17 @@ class Paths:
         return reached
 
     def _keep(self, reached: dict[Node, list[Edge]]) -> None:
-        self.out.update((target, []) for target in self.targets if target in reached)
+        kept = {target for target in self.targets if target in reached}
         for node in reversed(reached):
-            if node not in self.out:
-                continue
-            self.nodes.append(node)
-            self.into[node] = reached[node]
-            for user, slot in reached[node]:
-                self.out.setdefault(user.args[slot], []).append(Edge(user, slot))
+            if node in kept:
+                self.nodes.append(node)
+                kept.update([node.args[slot] for _, slot in reached[node]])
         self.nodes.reverse()
-        for edges in self.out.values():
-            edges.sort(key=lambda edge: (edge.user.id, edge.slot))
+        self.out.update((node, []) for node in self.nodes)
+        for node in self.nodes:
+            self.into[node] = reached[node]
+            for edge in reached[node]:
+                self.out[node.args[edge.slot]].append(edge)
 
     def _check(self, what: str) -> None:
         last = max(self.targets, key=lambda node: node.id)

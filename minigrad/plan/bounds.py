@@ -36,16 +36,12 @@ class Bounds:
     """`bounds[term]` is a bound on |term|, inf where there is none."""
 
     def __init__(self, graph: Graph) -> None:
-        self._bound: dict[Term, float] = {}
+        self._bound: list[float] = []
         for term in graph.terms:
-            self.add(term)
+            self._bound.append(self._of(term))
 
     def __getitem__(self, term: Term) -> float:
-        return self._bound[term]
-
-    def add(self, term: Term) -> None:
-        """Bound a new term; its arguments are known."""
-        self._bound[term] = self._of(term)
+        return self._bound[term.number]
 
     def leaves_behind(self, terms: set[Term]) -> frozenset[Node]:
         """The inputs and parameters whose size the bounds of `terms` rely on."""
@@ -71,7 +67,7 @@ class Bounds:
             return 1.0
         if term.op == "sigmoid_slope":
             return 0.25
-        of_args = [self._bound[arg] for arg in term.args]
+        of_args = [self._bound[arg.number] for arg in term.args]
         if term.op in ("add", "sub", "add_n"):
             return sum(of_args)
         if term.op in ("mul", "matmul"):

@@ -37,7 +37,7 @@ from .merge import constant_value
 from .passes import PASSES, rewritten
 from .program import Program, Windows
 from .schedule import schedule
-from .terms import VIEWS, Graph, from_nodes
+from .terms import VIEWS, Graph
 
 
 class _Plan:
@@ -64,7 +64,7 @@ class _Plan:
                 self._constants.append((value, place))
             elif term.leaf is not None:
                 fed.setdefault(place.view.buffer, []).append((term.leaf, place))
-        tenants = Counter(layout.view[term].buffer for term in graph.terms if term.op not in VIEWS)
+        tenants = Counter(layout.view[term.number].buffer for term in graph.terms if term.op not in VIEWS)
         kept = {x.view.buffer for x in (*self._outputs, *(place for _, place in self._constants))}
         self.program = Program(calls, {buffer for buffer in fed if tenants[buffer] == 1 and buffer not in kept})
         # What a run is given is read where the caller has it; the other leaves are copied to their places first.
@@ -189,7 +189,7 @@ class Function:
         return self._plan
 
     def _compiled(self, order: Sequence[Node], passes: Collection[str]) -> _Plan:
-        return _Plan(rewritten(from_nodes(order, self.inputs, self._computed), passes), passes)
+        return _Plan(rewritten(order, self.inputs, self._computed, passes), passes)
 
 
 def function(

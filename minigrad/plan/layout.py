@@ -14,24 +14,30 @@ values ended up and cuts its calls to fit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from .schedule import Group
 from .spent import IN_PLACE, Parents, spent_places
-from .terms import VIEWS, Graph, Term, bases, uses
+from .terms import VIEWS, Graph, Term
 from .view import View, dense
+
+_NOWHERE = View(-1, 0, (), ())
 
 
 class Layout:
-    """`view[term]` says where each term lies; `size[buffer]` how many bytes each buffer has.
+    """`view` says where each term lies, by its number; `size[buffer]` how many bytes each buffer has.
 
     `copied` are the views of the graph that strides cannot express, and have to be copied.
     """
 
     def __init__(self, graph: Graph, groups: Sequence[Group], *, in_place: bool = True, slabs: bool = True) -> None:
-        self.base = bases(graph)
-        self.count = uses(graph)
-        self.position = {term: k for k, term in enumerate(term for group in groups for term in group)}
-        self.view: dict[Term, View] = {}
+        self.base = graph.bases
+        self.count = graph.uses
+        # When each term is computed, by its number; -1 for leaves and views.
+        self.position = [-1] * len(graph.terms)
+        for k, term in enumerate(chain.from_iterable(groups)):
+            self.position[term.number] = k
+        self.view: list[View] = [_NOWHERE] * len(graph.terms)
         self.size: list[int] = []
         self.copied: set[Term] = set()
         self.free: set[Term] = set()
@@ -43,10 +49,11 @@ class Layout:
             self._nest_operands(graph)
             self._parent.update(spent_places(graph, groups, self.base, self._parent))
         self._order = self._roots_first(graph)
-        self._root: dict[Term, Term] = {}
+        # The outermost term that each base lies in.
+        self._root = list(graph.terms)
         for term in self._order:
-            parent = self._parent.get(term)
-            self._root[term] = self._root[parent[0]] if parent else term
+            if term in self._parent:
+                self._root[term.number] = self._root[self._parent[term][0].number]
         if slabs:
             self._wish(graph, groups)
         self._settle(graph)
@@ -63,67 +70,76 @@ class Layout:
 
     def _nest_operands(self, graph: Graph) -> None:
         # A piece read by others lies in its whole, which nothing may then overwrite.
-        exposed = {whole for piece, (whole, _) in self._parent.items() if self.count[piece] > 1}
+        exposed = {whole for piece, (whole, _) in self._parent.items() if self.count[piece.number] > 1}
         for term in graph.terms:
-            able = [
-                arg
-                for arg in term.args[: IN_PLACE.get(term.op, 0)]
-                if self.count[arg] == 1
-                and self._computed(arg)
-                and arg.shape == term.shape
-                and arg.dtype == term.dtype
-                and arg not in self._parent
-                and arg not in exposed
-                and arg.op != "concat"
-            ]
-            if able:
-                # The one computed first has been waiting longest: sharing its place saves most.
-                self._parent[min(able, key=self.position.__getitem__)] = (term, None)
+            able = None
+            for arg in term.args[: IN_PLACE.get(term.op, 0)]:
+                if (
+                    self.count[arg.number] == 1
+                    and self._computed(arg)
+                    and arg.shape == term.shape
+                    and arg.dtype == term.dtype
+                    and arg not in self._parent
+                    and arg not in exposed
+                    and arg.op != "concat"
+                    # The one computed first has been waiting longest: sharing its place saves most.
+                    and (able is None or self._when(arg) < self._when(able))
+                ):
+                    able = arg
+            if able is not None:
+                self._parent[able] = (term, None)
 
     def _roots_first(self, graph: Graph) -> list[Term]:
         """The terms, each after the one it lies in."""
-        order: dict[Term, None] = {}
+        order: list[Term] = []
+        placed = bytearray(len(graph.terms))
         for term in graph.terms:
             chain = []
-            at: Term | None = term
-            while at is not None and at not in order:
+            at = term
+            while not placed[at.number]:
+                placed[at.number] = True
                 chain.append(at)
-                at = self._parent[at][0] if at in self._parent else None
-            order.update(dict.fromkeys(reversed(chain)))
-        return list(order)
+                if at in self._parent:
+                    at = self._parent[at][0]
+            order += reversed(chain)
+        return order
 
     def _wish(self, graph: Graph, groups: Sequence[Group]) -> None:
         for term in graph.terms:
             if term.op == "concat" and all(size == 1 for size in term.shape[: term.params["axis"]]):
-                self._beside([self._root[self.base[arg]] for arg in term.args])
+                self._beside([self._shown(arg) for arg in term.args])
         for term in graph.terms:
             if term.op == "matmul_n":
-                pairs = [(self._root[self.base[a]], self._root[self.base[b]], a) for a, b in pairs_of(term.args)]
+                pairs = [(self._shown(a), self._shown(b), a) for a, b in pairs_of(term.args)]
                 pairs.sort(key=lambda pair: (*self._place_key(pair[0]), _first_index(pair[2]), self._when(pair[1])))
                 self._beside([a for a, _, _ in pairs])
                 self._beside([b for _, b, _ in pairs])
         for term in graph.terms:
             if term.op == "sum_n":
-                self._beside(sorted((self._root[self.base[arg]] for arg in term.args), key=self._when))
+                self._beside(sorted((self._shown(arg) for arg in term.args), key=self._when))
         for group in sorted(groups, key=len, reverse=True):
             if len(group) > 1:
                 self._wish_group(group)
 
     def _wish_group(self, group: Group) -> None:
         """Lay side by side the arguments of a group, a slot at a time, and its results."""
-        slots = [[self.base[term.args[slot]] for term in group] for slot in range(len(group[0].args))]
+        slots = [[self.base[term.args[slot].number] for term in group] for slot in range(len(group[0].args))]
         for members in (*slots, group):
             alike: dict[object, dict[Term, None]] = {}
             for term in members:
-                root = self._root[term]
+                root = self._root[term.number]
                 alike.setdefault((root.op, root.shape, root.dtype), {})[root] = None
             for roots in alike.values():
                 # Leaves are read where the caller has them, unless copying them saves a call for each.
-                if all(root.args for root in roots) or 2 * len(roots) > len(members):
+                if len(roots) > 1 and (all(root.args for root in roots) or 2 * len(roots) > len(members)):
                     self._beside(sorted(roots, key=self._when))
 
+    def _shown(self, arg: Term) -> Term:
+        """The outermost term that what the argument shows lies in."""
+        return self._root[self.base[arg.number].number]
+
     def _when(self, term: Term) -> int:
-        return self.position.get(term, -1)
+        return self.position[term.number]
 
     def _place_key(self, root: Term) -> tuple[int, int]:
         slab = self._slab.get(root)
@@ -164,27 +180,27 @@ class Layout:
                 continue
             parent = self._parent.get(term)
             if parent:
-                whole = self.view[parent[0]]
-                self.view[term] = whole if parent[1] is None else whole.sliced(parent[1])
+                whole = self.view[parent[0].number]
+                self.view[term.number] = whole if parent[1] is None else whole.sliced(parent[1])
             elif term in self._slab:
                 slab, place = self._slab[term]
                 if id(slab) not in numbers:
                     numbers[id(slab)] = self._buffer(len(slab) * term.nbytes)
-                self.view[term] = dense(numbers[id(slab)], place * term.nbytes, term.shape, term.dtype.itemsize)
+                self.view[term.number] = dense(numbers[id(slab)], place * term.nbytes, term.shape, term.dtype.itemsize)
             else:
-                self.view[term] = dense(self._buffer(term.nbytes), 0, term.shape, term.dtype.itemsize)
+                self.view[term.number] = dense(self._buffer(term.nbytes), 0, term.shape, term.dtype.itemsize)
         for term in graph.terms:
             if term.op in VIEWS:
-                shown = _shown(term, self.view[term.args[0]])
+                shown = _shown(term, self.view[term.args[0].number])
                 if shown is None:
                     self.copied.add(term)
                     shown = dense(self._buffer(term.nbytes), 0, term.shape, term.dtype.itemsize)
-                self.view[term] = shown
+                self.view[term.number] = shown
             elif term.op == "concat" and term not in self._parent:
-                joined = _adjoining([self.view[arg] for arg in term.args], term)
+                joined = _adjoining([self.view[arg.number] for arg in term.args], term)
                 if joined is not None:
                     self.free.add(term)
-                    self.view[term] = joined
+                    self.view[term.number] = joined
 
 
 def pairs_of(args: Sequence[Term]) -> list[tuple[Term, Term]]:

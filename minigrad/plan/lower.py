@@ -49,7 +49,7 @@ class Lowering:
         for view in reversed(waiting):
             # Only a reshape can need it: the copy is dense, so it can be filled through the argument's own shape.
             inner = view.args[0]
-            target = self.layout.view[view].reshaped(inner.shape)
+            target = self.layout.view[view.number].reshaped(inner.shape)
             assert target is not None
             self._copy(Operand(target, view.dtype), inner)
 
@@ -59,7 +59,7 @@ class Lowering:
 
     def operand(self, term: Term) -> Operand:
         """Where the term lies."""
-        return Operand(self.layout.view[term], term.dtype)
+        return Operand(self.layout.view[term.number], term.dtype)
 
     def _group(self, group: Group) -> None:
         op = group[0].op
@@ -85,10 +85,10 @@ class Lowering:
         rows = []
         for term in group:
             args = [
-                view[arg] if shape is None else view[arg].broadcast(shape)
+                view[arg.number] if shape is None else view[arg.number].broadcast(shape)
                 for arg, shape in zip(term.args, shapes, strict=True)
             ]
-            rows.append([*args, view[term]])
+            rows.append([*args, view[term.number]])
         first = group[0]
         dtypes = [*(arg.dtype for arg in first.args), first.dtype]
         for members in _alike(rows):
@@ -148,7 +148,7 @@ def write_reduction(calls: Calls, x: Operand, axes: tuple[int, ...], out: Operan
 def _sum_n(self: Lowering, term: Term) -> None:
     """One reduction over the slab of all members; a few where they lie apart."""
     out = self.operand(term)
-    members = [[self.layout.view[arg]] for arg in term.args]
+    members = [[self.layout.view[arg.number]] for arg in term.args]
     axes = term.params["axes"]
     begun = False
     for alike in _alike(members):
@@ -175,7 +175,7 @@ def _leading_joined(x: View, axes: tuple[int, ...]) -> tuple[View, tuple[int, ..
 
 
 def _matmul_n(self: Lowering, term: Term) -> None:
-    pairs = [[self.layout.view[a], self.layout.view[b]] for a, b in pairs_of(term.args)]
+    pairs = [[self.layout.view[a.number], self.layout.view[b.number]] for a, b in pairs_of(term.args)]
     grids = []
     for alike in _alike(pairs):
         for start, counts, steps in _fewest(alike):
@@ -185,13 +185,13 @@ def _matmul_n(self: Lowering, term: Term) -> None:
 
 def _pieces(self: Lowering, term: Term) -> None:
     """`assemble` and `place`: the pieces that are not in their places yet are copied there."""
-    whole = self.layout.view[term]
+    whole = self.layout.view[term.number]
     if not term.params.get("covered", False):
         self.calls.add(np.copyto, self.operand(term), number(0, term.dtype))
     indices = term.params.get("indices") or [term.params["index"]]
     for piece, index in zip(term.args, indices, strict=True):
         target = whole.sliced(index)
-        if self.layout.view[piece] != target:
+        if self.layout.view[piece.number] != target:
             self._copy(Operand(target, term.dtype), piece)
 
 
@@ -204,7 +204,7 @@ def _concat(self: Lowering, term: Term) -> None:
         index = [(0, size, 1) for size in term.shape]
         index[axis] = (at, at + part.shape[axis], 1)
         at += part.shape[axis]
-        self._copy(Operand(self.layout.view[term].sliced(tuple(index)), term.dtype), part)
+        self._copy(Operand(self.layout.view[term.number].sliced(tuple(index)), term.dtype), part)
 
 
 _SPECIAL: dict[str, Callable[[Lowering, Term], None]] = {

@@ -10,21 +10,26 @@ from typing import Any
 import numpy as np
 
 from ..node import Array
-from .terms import VIEWS, Rewriter, Rule, Term
+from .terms import VIEWS, Rule, Term
 
 # Constants above this many bytes are not compared with each other, nor is a larger one made by folding.
 _SMALL = 1 << 16
 
 
-def merge(rewriter: Rewriter) -> Rule:
+def merge() -> Rule:
     """One term for all terms of the same op, parameters and arguments. Inputs and parameters are never merged."""
-    seen: dict[Any, Term] = {}
+    # By the hash of the key: to keep half a million keys would take more memory than the terms do.
+    seen: dict[int, Term] = {}
+    of_equal_hash: dict[Any, Term] = {}
 
-    def rule(term: Term, old: Term) -> Term:
+    def rule(term: Term) -> Term:
         key = _key(term)
         if key is None:
             return term
-        return seen.setdefault(key, term)
+        first = seen.setdefault(hash(key), term)
+        if first is term or _key(first) == key:
+            return first
+        return of_equal_hash.setdefault(key, term)
 
     return rule
 
@@ -43,10 +48,10 @@ def _key(term: Term) -> Any:
     return key
 
 
-def tidy(rewriter: Rewriter) -> Rule:
+def tidy() -> Rule:
     """Views that undo each other, or that change nothing, are taken out."""
 
-    def rule(term: Term, old: Term) -> Term:
+    def rule(term: Term) -> Term:
         if term.op not in ("transpose", "reshape", "broadcast_to"):
             return term
         inner, params = term.args[0], term.params
@@ -61,25 +66,27 @@ def tidy(rewriter: Rewriter) -> Rule:
             return inner
         if inner is term.args[0]:
             return term
-        return rewriter.add(
-            Term(term.op, (inner,), params, term.shape, term.dtype, kernel=term.kernel, origin=term.origin)
-        )
+        return Term(term.op, (inner,), params, term.shape, term.dtype, kernel=term.kernel, origin=term.origin)
 
     return rule
 
 
-def fold(rewriter: Rewriter) -> Rule:
+def fold() -> Rule:
     """What depends on constants alone is computed now, by the op's own kernel."""
     from ..ops.leaves import constant
 
     known: dict[Term, Array] = {}
 
-    def rule(term: Term, old: Term) -> Term:
-        value = constant_value(term)
-        if value is not None:
-            known[term] = value
+    def rule(term: Term) -> Term:
+        if not term.args:
+            value = constant_value(term)
+            if value is not None:
+                known[term] = value
             return term
-        if term.kernel is None or not term.args or any(arg not in known for arg in term.args):
+        for arg in term.args:
+            if arg not in known:
+                return term
+        if term.kernel is None:
             return term
         if term.nbytes > _SMALL and term.op not in VIEWS:
             return term
@@ -88,7 +95,7 @@ def fold(rewriter: Rewriter) -> Rule:
         if term.op in VIEWS:
             known[term] = computed
             return term
-        leaf = rewriter.add(Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), origin=term.origin))
+        leaf = Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), origin=term.origin)
         known[leaf] = computed
         return leaf
 

@@ -17,52 +17,48 @@ from .terms import KERNELS, Graph, Rewriter, Term
 def mirror(graph: Graph) -> Graph:
     """Write `sigmoid_slope(x)` with the parts of `sigmoid(x)` wherever both are terms of the graph, and `sech2` of x or
     of a part of x with the exponential that is there already."""
-    both = {term.args[0] for term in graph.terms if term.op == "sigmoid" and term.dtype == term.args[0].dtype}
-    both &= {term.args[0] for term in graph.terms if term.op == "sigmoid_slope"}
+    gates = [
+        term for term in graph.terms if term.op in ("sigmoid", "sigmoid_slope") and term.dtype == term.args[0].dtype
+    ]
+    both = {term.args[0] for term in gates if term.op == "sigmoid"}
+    both &= {term.args[0] for term in gates if term.op == "sigmoid_slope"}
     if not both:
         return graph
-    rewriter = Rewriter()
+    rewriter = Rewriter(graph)
     beside: dict[Term, list[Term]] = {}
     for term in graph.terms:
         if term.op == "sech2" and _whole(term.args[0]) in both:
             beside.setdefault(_whole(term.args[0]), []).append(term)
+    # x -> exp(-x) and sigmoid(x).
     known: dict[Term, tuple[Term, Term]] = {}
-    slopes: dict[Term, Term] = {}
-
-    def exponential(x: Term, term: Term) -> tuple[Term, Term]:
-        if x not in known:
-            e = rewriter.make(term, "exp_neg", term.args, term.shape)
-            known[x] = e, rewriter.make(term, "inverse_1p", (e,), term.shape)
-        return known[x]
-
-    def rule(term: Term, old: Term) -> Term:
-        if term.op == "sech2":
-            return slopes.get(old, term)
-        if term.op not in ("sigmoid", "sigmoid_slope") or old.args[0] not in both or term.dtype != term.args[0].dtype:
-            return term
-        x = old.args[0]
-        e, s = exponential(x, term)
-        if term.op == "sigmoid":
-            return s
-        # Made before the slope of the sigmoid, which may then overwrite e.
-        for other in beside.pop(x, ()):
-            slopes[other] = rewriter.make(other, "sech2_of_exp", (_part(rewriter, other.args[0], x, e),), other.shape)
-        return rewriter.make(term, "mul", (s, rewriter.make(term, "times_finite", (e, s), term.shape)), term.shape)
-
-    return rewriter.run(graph, rule)
+    for term in gates:
+        x = term.args[0]
+        if x in both and term.op == "sigmoid":
+            e = rewriter.make(term, "exp_neg", (x,), term.shape)
+            term.become("inverse_1p", (e,))
+            known[x] = e, term
+        elif x in known:
+            e, s = known[x]
+            # Before the slope of the sigmoid, which may then overwrite e.
+            for other in beside.pop(x, ()):
+                if other.number > term.number:
+                    other.become("sech2_of_exp", (_part(rewriter, term, other.args[0], e),))
+                    rewriter.move(other, term)
+            term.become("mul", (s, rewriter.make(term, "times_finite", (e, s), term.shape)))
+    return rewriter.graph()
 
 
 def _whole(x: Term) -> Term:
     return x.args[0] if x.op == "slice" else x
 
 
-def _part(rewriter: Rewriter, x: Term, whole: Term, of: Term) -> Term:
-    """The part of `of` that `x` is of `whole`."""
-    if x is whole:
+def _part(rewriter: Rewriter, at: Term, part: Term, of: Term) -> Term:
+    """The part of `of` that `part` is of the whole argument."""
+    if part.op != "slice":
         return of
-    part = rewriter.make(x, "slice", (of,), x.shape, **x.params)
-    part.kernel = x.kernel
-    return part
+    same = rewriter.make(at, "slice", (of,), part.shape, **part.params)
+    same.kernel = part.kernel
+    return same
 
 
 def _exp_neg(x: Any) -> Any:

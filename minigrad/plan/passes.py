@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
+from ..node import Node
 from .merge import fold, merge, tidy
 from .mirror import mirror
 from .regroup import regroup
 from .sums import sums
-from .terms import Graph, Rewriter, Rule, Term
+from .terms import Graph, Rule, Term, alive, from_nodes
 from .widen import widen
 
 # The passes that look at one term at a time.
-LOCAL: dict[str, Callable[[Rewriter], Rule]] = {"fold": fold, "tidy": tidy, "merge": merge}
+LOCAL: dict[str, Callable[[], Rule]] = {"fold": fold, "tidy": tidy, "merge": merge}
 
 # The passes that rewrite the whole graph, in the order they run.
 REWRITES: dict[str, Callable[[Graph], Graph]] = {
@@ -31,18 +32,18 @@ ARRANGEMENTS = ("batch", "slabs", "in_place", "blocks", "share")
 PASSES: tuple[str, ...] = (*LOCAL, *REWRITES, *REGROUPINGS, *ARRANGEMENTS)
 
 
-def rewritten(graph: Graph, passes: Collection[str]) -> Graph:
-    """The graph after the rewriting passes among `passes`."""
-    rewriter = Rewriter()
-    rules = [rule(rewriter) for name, rule in LOCAL.items() if name in passes]
+def rewritten(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[Node], passes: Collection[str]) -> Graph:
+    """The terms of the nodes `order`, arguments first, after the rewriting passes among `passes`."""
+    rules = [rule() for name, rule in LOCAL.items() if name in passes]
 
-    def in_turn(term: Term, old: Term) -> Term:
+    def in_turn(term: Term) -> Term:
         for rule in rules:
-            term = rule(term, old)
+            term = rule(term)
         return term
 
-    graph = rewriter.run(graph, in_turn)
+    # Terms that nothing needs would count as users: they are taken out before a pass that asks for uses.
+    graph = alive(from_nodes(order, inputs, outputs, in_turn))
     for name, rewrite in REWRITES.items():
         if name in passes:
             graph = rewrite(graph)
-    return regroup(graph, passes)
+    return alive(regroup(alive(graph), passes))

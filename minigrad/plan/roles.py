@@ -6,20 +6,21 @@ graph has independent members, and all of them can be computed in one call; the 
 true recurrences, computed step by step. That is loop distribution (Allen and Kennedy, 1987) on an unrolled graph.
 
 Roles start coarse (op, shapes, what kind of arguments) and are told apart further, by the roles of the arguments, only
-where terms still lie on a cycle. The scopes that cells set are a hint (see `terms._origins`), never relied on.
+where terms still lie on a cycle. The scopes that cells set are a hint (see `terms.from_nodes`), never relied on.
 """
 
 from __future__ import annotations
 
-from array import array
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .terms import VIEWS, Graph, Term, bases
+from .terms import VIEWS, Graph, Term
 
 _ROUNDS = 4
 
@@ -31,91 +32,131 @@ class Roles:
     """The classes of a graph's computed terms (neither leaves nor views).
 
     Attributes:
-        base: each term's base, see `bases`.
-        kind: term -> number of its kind; terms of one kind can be computed in one call: equal op, parameters, shapes.
-        role: term -> its class.
-        component: role -> number of its strongly connected component, in a topological order of components.
+        terms: the computed terms, in order.
+        base: each term's base, see `Graph.bases`.
+        kind: term number -> number of its kind; terms of one kind can be computed in one call: equal op, parameters,
+            shapes. -1 for leaves and views, here and below.
+        component: term number -> the strongly connected component of roles that the term is of.
+        users: component -> the components that use it; numbered in topological order.
         recurrent: the components that are true recurrences.
     """
 
-    base: dict[Term, Term]
-    kind: dict[Term, int]
-    role: dict[Term, int]
+    terms: list[Term]
+    base: list[Term]
+    kind: list[int]
     component: list[int]
+    users: list[set[int]]
     recurrent: frozenset[int]
 
     def recurrence(self, term: Term) -> int | None:
         """The recurrence that the term is part of, or None."""
-        base = self.base[term]
-        if not base.args:
-            return None
-        component = self.component[self.role[base]]
+        component = self.component[self.base[term.number].number]
         return component if component in self.recurrent else None
-
-
-class _Edges(NamedTuple):
-    """The edges between computed terms, by number: from `source` to `user`, as argument `slot`, in order of users."""
-
-    source: Any
-    user: Any
-    slot: Any
 
 
 def find_roles(graph: Graph) -> Roles:
     """Sort the terms into roles and find the recurrences among them."""
-    base = bases(graph)
-    terms = [term for term in graph.terms if term.args and term.op not in VIEWS]
-    kind = _numbered(_kind(term) for term in terms)
-    signatures = _numbered(_signature(term, number, base) for term, number in zip(terms, kind, strict=True))
-    # Terms by number from here on: what is asked of all of them several times is asked of arrays.
-    edges, role, paths = _edges(terms, base), np.array(signatures, np.int64), None
+    told = _Told(graph)
+    place = np.full(len(graph.terms), -1)
+    place[[term.number for term in told.terms]] = np.arange(len(told.terms))
+    edges, role = _edges(told, place, graph.bases), np.array(told.signature, np.int64)
     rounds = []
     for _ in range(_ROUNDS):
-        component, recurrent = _components(role, edges)
+        component, users, recurrent = _components(role, edges)
         bound = np.isin(component, list(recurrent))[role]
-        rounds.append((int(bound.sum()), role, component, recurrent))
+        rounds.append((int(bound.sum()), component[role], users, recurrent))
         if not rounds[-1][0]:
             break
         # Refining also peels the first steps off a loop: no further than it frees terms in earnest.
         if len(rounds) > 1 and rounds[-1][0] > 0.95 * rounds[-2][0]:
             break
-        if paths is None:
-            paths = np.array(_numbered(tuple([_path(arg) for arg in term.args]) for term in terms), np.int64)
-        role = _refined(role, bound, paths, edges)
-    least = min(count for count, *_ in rounds)
-    _, role, component, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
-    by_term = dict(zip(terms, role.tolist(), strict=True))
-    return Roles(base, dict(zip(terms, kind, strict=True)), by_term, component, recurrent)
+        role = _refined(role, bound, np.array(told.paths, np.int64), edges)
+    least = min(entry[0] for entry in rounds)
+    _, of_terms, users, recurrent = next(entry for entry in rounds if entry[0] <= 1.1 * least)
+    return Roles(told.terms, graph.bases, _spread(told.kind, place), _spread(of_terms, place), users, recurrent)
 
 
-def _edges(terms: Sequence[Term], base: dict[Term, Term]) -> _Edges:
-    place = {term: k for k, term in enumerate(terms)}
-    edges = _Edges(array("q"), array("q"), array("q"))
-    for k, term in enumerate(terms):
-        for slot, arg in enumerate(term.args):
-            source = place.get(base[arg])
-            if source is not None:
-                edges.source.append(source)
-                edges.user.append(k)
-                edges.slot.append(slot)
-    return _Edges(*[np.frombuffer(column, np.int64) if column else np.zeros(0, np.int64) for column in edges])
+def _spread(values: Any, place: Numbers) -> list[int]:
+    """What is known of the computed terms as a list of all; -1 for the others."""
+    # A place of -1 is the last one.
+    return np.append(np.asarray(values, np.int64), -1)[place].tolist()
 
 
-def _kind(term: Term) -> Any:
-    return term.op, term.shape, term.dtype, _loosened(term), tuple([(arg.shape, arg.dtype) for arg in term.args])
+class _Told:
+    """What can be told of each computed term by itself and its arguments, numbers for equal things.
+
+    Attributes:
+        terms: the computed terms, in order; the other lists have an entry for each of them.
+        kind: see `Roles`.
+        signature: kind, origin, and what kind of values the arguments are, or are views of.
+        paths: how the arguments view what they are views of.
+        args: the numbers of the arguments of all terms, one after the other.
+        arity: how many of them each term has.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.terms: list[Term] = []
+        self.kind: list[int] = []
+        self.signature: list[int] = []
+        self.paths: list[int] = []
+        self.args: list[int] = []
+        self.arity: list[int] = []
+        types, looks, views, kinds, signatures, paths = [_numbers() for _ in range(6)]
+        # Of every term: its type, how it looks to its users, how it views its base.
+        of_type: list[int] = []
+        look: list[int] = []
+        view: list[int] = []
+        # In one loop: a long graph is in no cache, and every time it is gone through costs.
+        for term, base in zip(graph.terms, graph.bases, strict=True):
+            op = term.op
+            of_type.append(types[term.shape, term.dtype])
+            # A leaf is told from other leaves by identity, so the weights of different layers part at once.
+            look.append(looks[op, base.op if base.args else base, base.shape])
+            if op in VIEWS:
+                step = _ranges(term.params["index"]) if op == "slice" else op
+                view.append(views[step, view[term.args[0].number]])
+                continue
+            view.append(-1)
+            if not term.args:
+                continue
+            args = [arg.number for arg in term.args]
+            kind = kinds[(op, of_type[-1], _loosened(term), *[of_type[arg] for arg in args])]
+            self.terms.append(term)
+            self.kind.append(kind)
+            self.signature.append(signatures[(kind, term.origin, *[look[arg] for arg in args])])
+            self.paths.append(paths[tuple([view[arg] for arg in args])])
+            self.args += args
+            self.arity.append(len(args))
 
 
-def _signature(term: Term, kind: Any, base: dict[Term, Term]) -> Any:
-    kinds = []
-    for arg in term.args:
-        source = base[arg]
-        # A leaf is told from other leaves by identity, so the weights of different layers part at once.
-        kinds.append((arg.op, source.op if source.args else source, source.shape))
-    return kind, term.origin, tuple(kinds)
+def _numbers() -> defaultdict[Any, int]:
+    """Numbers for keys, as they are asked for: 0 for the first, the same one for equal keys."""
+    return defaultdict(count().__next__)
+
+
+class _Edges(NamedTuple):
+    """The edges between computed terms, by place among them: from `source` to `user`, as argument `slot`, in order of
+    users."""
+
+    source: Numbers
+    user: Numbers
+    slot: Numbers
+
+
+def _edges(told: _Told, place: Numbers, base: Sequence[Term]) -> _Edges:
+    arity = np.array(told.arity, np.int64)
+    of_base = place[np.array([term.number for term in base], np.int64)]
+    source = of_base[np.array(told.args, np.int64)]
+    user = np.repeat(np.arange(len(arity)), arity)
+    slot = np.arange(len(user)) - np.repeat(np.cumsum(arity) - arity, arity)
+    computed = source >= 0
+    return _Edges(source[computed], user[computed], slot[computed])
 
 
 def _loosened(term: Term) -> Any:
     params = term.params
+    if not params:
+        return None
     if term.op == "assemble":
         return tuple([_ranges(index) for index in params["indices"]])
     try:
@@ -128,11 +169,6 @@ def _loosened(term: Term) -> Any:
 def _ranges(index: Iterable[Any]) -> tuple[Any, ...]:
     # Step t is an integer in an index, a gate is a range: the range tells the role.
     return tuple([entry if isinstance(entry, tuple) else None for entry in index])
-
-
-def _numbered(keys: Iterable[Any]) -> list[int]:
-    numbers: dict[Any, int] = {}
-    return [numbers.setdefault(key, len(numbers)) for key in keys]
 
 
 def _refined(role: Numbers, bound: NDArray[np.bool_], paths: Numbers, edges: _Edges) -> Numbers:
@@ -161,27 +197,23 @@ def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def _path(arg: Term) -> Any:
-    """How an argument views what it is a view of."""
-    steps: list[Any] = []
-    while arg.op in VIEWS and len(steps) < 4:
-        steps.append(_ranges(arg.params["index"]) if arg.op == "slice" else arg.op)
-        arg = arg.args[0]
-    return tuple(steps)
-
-
-def _components(role: Numbers, edges: _Edges) -> tuple[list[int], frozenset[int]]:
-    """The strongly connected components of the graph of roles, and which of them hold a cycle."""
-    count = int(role.max(initial=-1)) + 1
-    users: list[list[int]] = [[] for _ in range(count)]
-    for pair in np.unique(role[edges.source] * count + role[edges.user]).tolist():
-        users[pair // count].append(pair % count)
+def _components(role: Numbers, edges: _Edges) -> tuple[Numbers, list[set[int]], frozenset[int]]:
+    """The strongly connected component of each role, which components use which, and those that hold a cycle."""
+    size = int(role.max(initial=-1)) + 1
+    users: list[list[int]] = [[] for _ in range(size)]
+    for pair in np.unique(role[edges.source] * size + role[edges.user]).tolist():
+        users[pair // size].append(pair % size)
     component = strongly_connected(users)
-    size: dict[int, int] = {}
-    for number in component:
-        size[number] = size.get(number, 0) + 1
-    cyclic = {component[k] for k in range(count) if size[component[k]] > 1 or k in users[k]}
-    return component, frozenset(cyclic)
+    members = Counter(component)
+    joined: list[set[int]] = [set() for _ in members]
+    cyclic = {number for number, size in members.items() if size > 1}
+    for k, of_role in enumerate(users):
+        joined[component[k]].update(component[user] for user in of_role)
+        if k in of_role:
+            cyclic.add(component[k])
+    for number, of_component in enumerate(joined):
+        of_component.discard(number)
+    return np.array(component, np.int64), joined, frozenset(cyclic)
 
 
 def strongly_connected(users: list[list[int]]) -> list[int]:

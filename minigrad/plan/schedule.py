@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
 from .roles import Roles, find_roles
-from .terms import Graph, Term
+from .terms import VIEWS, Graph, Term
 
 # Joining groups compares all pairs of them: irregular graphs, with more groups than this, do without.
 _MANY = 1000
@@ -21,35 +21,21 @@ Group = list[Term]
 
 def schedule(graph: Graph, batch: bool = True) -> list[Group]:
     """Every computed term once, arguments first."""
-    roles = find_roles(graph)
     if not batch:
-        return [[term] for term in graph.terms if term in roles.role]
-    blocks: dict[int, list[Term]] = {}
-    for term in graph.terms:
-        if term in roles.role:
-            blocks.setdefault(roles.component[roles.role[term]], []).append(term)
-    numbers = sorted(blocks)
-    vertex = {number: k for k, number in enumerate(numbers)}
-    members = [blocks[number] for number in numbers]
-    recurrent = [number in roles.recurrent for number in numbers]
-    owner = {term: vertex[roles.component[role]] for term, role in roles.role.items()}
-    users = _quotient(owner, len(members), roles)
+        return [[term] for term in graph.terms if term.args and term.op not in VIEWS]
+    roles = find_roles(graph)
+    members: list[list[Term]] = [[] for _ in roles.users]
+    for term in roles.terms:
+        members[roles.component[term.number]].append(term)
+    recurrent = [number in roles.recurrent for number in range(len(members))]
+    users = roles.users
     if len(members) <= _MANY:
         members, recurrent, users = _joined(members, recurrent, users, roles)
     groups: list[Group] = []
-    for k in _topological(members, users, {term: k for k, term in enumerate(graph.terms)}):
-        groups += _levels(members[k], roles) if recurrent[k] else [members[k]]
+    level = [-1] * len(graph.terms)
+    for k in _topological(members, users):
+        groups += _levels(members[k], roles, level) if recurrent[k] else [members[k]]
     return groups
-
-
-def _quotient(owner: dict[Term, int], count: int, roles: Roles) -> list[set[int]]:
-    users: list[set[int]] = [set() for _ in range(count)]
-    for term, v in owner.items():
-        for arg in term.args:
-            source = roles.base[arg]
-            if source.args and owner[source] != v:
-                users[owner[source]].add(v)
-    return users
 
 
 def _joined(
@@ -65,7 +51,7 @@ def _joined(
     alike: dict[int, list[int]] = {}
     for v in range(count):
         if not recurrent[v]:
-            alike.setdefault(roles.kind[members[v][0]], []).append(v)
+            alike.setdefault(roles.kind[members[v][0].number], []).append(v)
     for bucket in alike.values():
         kept: list[int] = []
         for v in bucket:
@@ -90,12 +76,12 @@ def _joined(
     return new_members, [recurrent[v] for v in left], new_users
 
 
-def _topological(members: list[list[Term]], users: list[set[int]], position: dict[Term, int]) -> Iterable[int]:
+def _topological(members: list[list[Term]], users: list[set[int]]) -> Iterable[int]:
     waiting = [0] * len(members)
     for targets in users:
         for w in targets:
             waiting[w] += 1
-    first = [min(position[term] for term in group) for group in members]
+    first = [min([term.number for term in group]) for group in members]
     ready = [(first[v], v) for v in range(len(members)) if not waiting[v]]
     heapify(ready)
     while ready:
@@ -107,14 +93,15 @@ def _topological(members: list[list[Term]], users: list[set[int]], position: dic
                 heappush(ready, (first[w], w))
 
 
-def _levels(terms: list[Term], roles: Roles) -> list[Group]:
-    """The terms of a recurrence, those of one level and one kind together."""
-    level: dict[Term, int] = {}
+def _levels(terms: list[Term], roles: Roles, level: list[int]) -> list[Group]:
+    """The terms of a recurrence, those of one level and kind together; `level` is -1 for every term, and left so."""
     groups: dict[tuple[int, bool, int], Group] = {}
     for term in terms:
-        depth = max((level.get(roles.base[arg], -1) for arg in term.args), default=-1) + 1
-        level[term] = depth
+        depth = max([level[roles.base[arg.number].number] for arg in term.args], default=-1) + 1
+        level[term.number] = depth
         # Who reads a part of a value comes before who reads it whole, and may then write in its place.
         whole = all(arg.op != "slice" for arg in term.args)
-        groups.setdefault((depth, whole, roles.kind[term]), []).append(term)
+        groups.setdefault((depth, whole, roles.kind[term.number]), []).append(term)
+    for term in terms:
+        level[term.number] = -1
     return [groups[key] for key in sorted(groups)]

@@ -7,15 +7,18 @@ the part of the host that it overwrites, or nothing of the host, and every other
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 from .schedule import Group
 from .terms import VIEWS, Graph, Term
 
 # Where in a whole a part lies, an entry an axis; None is the whole.
 Index = tuple[Any, ...]
-Parents = dict[Term, tuple[Term, Index | None]]
+# A term, or a part of it.
+Spot = tuple[Term, Index | None]
+Parents = dict[Term, Spot]
 
 # Ops whose result may overwrite these arguments: every element is read before it is written.
 _BINARY = ("add", "sub", "mul", "div", "maximum", "add_n", "power")
@@ -24,48 +27,47 @@ _GATES = ("sigmoid", "sigmoid_slope", "sech2", "sech2_of_exp", "exp_neg", "inver
 IN_PLACE: dict[str, int] = {**dict.fromkeys(_BINARY, 2), **dict.fromkeys(_UNARY + _GATES, 1)}
 
 
-class _Use(NamedTuple):
-    user: Term
-    part: Index | None
+# Who reads a term, and which part of it (None: the whole, or it cannot be said).
+_Use = tuple[Term, Index | None]
 
 
-def spent_places(graph: Graph, groups: Sequence[Group], base: Mapping[Term, Term], nested: Parents) -> Parents:
+def spent_places(graph: Graph, groups: Sequence[Group], base: Sequence[Term], nested: Parents) -> Parents:
     """Which terms can lie in which hosts, given those `nested` in others already."""
     search = _Search(graph, groups, base, nested)
     for term in graph.terms:
         search.place(term)
-    return search.found
+    return {term: (host, None) for term, host in search.found.items()}
 
 
 class _Search:
-    def __init__(self, graph: Graph, groups: Sequence[Group], base: Mapping[Term, Term], nested: Parents) -> None:
+    def __init__(self, graph: Graph, groups: Sequence[Group], base: Sequence[Term], nested: Parents) -> None:
         self.base = base
         self.nested = nested
-        self.found: Parents = {}
-        self.when = {term: k for k, group in enumerate(groups) for term in group}
+        self.found: dict[Term, Term] = {}
+        # In which group each term is computed, by its number; -1 for leaves and views.
+        self.when = [-1] * len(graph.terms)
+        for k, group in enumerate(groups):
+            for term in group:
+                self.when[term.number] = k
         self.below = {whole: part for part, (whole, index) in nested.items() if index is None}
         self.pieces: dict[Term, list[tuple[Term, Index | None]]] = {}
         for part, (whole, index) in nested.items():
             if index is not None:
                 self.pieces.setdefault(whole, []).append((part, index))
-        self.kept = {base[term] for term in graph.outputs} | set(self.pieces)
-        # Who reads which part of each term, and of what lies in it.
-        self.uses: dict[Term, list[_Use]] = {}
-        for user in self.when:
-            for arg in user.args:
-                shown, region = self._part(arg)
-                self.uses.setdefault(shown, []).append(_Use(user, region))
-
-    def _part(self, arg: Term) -> tuple[Term, Index | None]:
-        """The base that an argument shows, and which part of it (the whole if that cannot be said)."""
-        source = self.base[arg]
-        if arg.op == "slice" and arg.args[0] is source and _plain(arg.params["index"]):
-            return source, arg.params["index"]
-        return source, None
+        self.kept = {base[term.number] for term in graph.outputs} | set(self.pieces)
+        # Which part of its base a term shows, and the uses of each base and of what lies in it.
+        self.part: list[Index | None] = [None] * len(graph.terms)
+        self.uses: defaultdict[Term, list[_Use]] = defaultdict(list)
+        for term in graph.terms:
+            if term.op not in VIEWS:
+                for arg in term.args:
+                    self.uses[base[arg.number]].append((term, self.part[arg.number]))
+            elif term.op == "slice" and term.args[0] is base[term.number] and _plain(term.params["index"]):
+                self.part[term.number] = term.params["index"]
 
     def place(self, term: Term) -> None:
         """Find a host for the term, if it lies nowhere else and may lie in one."""
-        if term in self.nested or term not in self.when or term.op in ("concat", "place"):
+        if self.when[term.number] < 0 or term in self.nested or term.op in ("concat", "place"):
             return
         pieces = self.pieces.get(term, [])
         if term.op == "assemble" and len(pieces) < len(term.args):
@@ -78,8 +80,8 @@ class _Search:
                     self._settle(term, host)
                     return
             return
-        chains = [(self._chain(piece), index) for piece, index in pieces]
-        wanted = [spot for chain, index in chains for w in chain for spot in self._read_by(w) if spot[1] == index]
+        chains = [([(w, self._read_by(w)) for w in self._chain(piece)], index) for piece, index in pieces]
+        wanted = [spot for chain, index in chains for _, spots in chain for spot in spots if spot[1] == index]
         for host in dict.fromkeys(host for host, _ in wanted):
             if not self._fits(term, host):
                 continue
@@ -100,45 +102,36 @@ class _Search:
             chain.append(self.below[chain[-1]])
         return chain[::-1]
 
-    def _first_writer(self, chain: Sequence[Term], host: Term, index: Index | None) -> Term | None:
+    def _first_writer(self, chain: Sequence[tuple[Term, list[Spot]]], host: Term, index: Index | None) -> Term | None:
         """The first of the chain that may write its part of the host: it reads just that part, or nothing of it."""
-        for writer in chain:
-            spots = self._read_by(writer)
+        for writer, spots in chain:
             blind = all(self._host(arg) is not host for arg in writer.args)
             if (blind or (host, index) in spots) and self._free(host, index, writer):
                 return writer
         return None
 
     def _settle(self, term: Term, host: Term) -> None:
-        self.found[term] = host, None
+        self.found[term] = host
         if term in self.kept:
             self.kept.add(host)  # an output that lies in it is read after everything else
         for tenant, place in ((term, None), *self.pieces.get(term, [])):
-            self.uses[host] += [_Use(use.user, _inside(place, use.part)) for use in self.uses.get(tenant, [])]
+            self.uses[host] += [(user, _inside(place, part)) for user, part in self.uses[tenant]]
 
-    def _read_by(self, writer: Term) -> list[tuple[Term, Index | None]]:
+    def _read_by(self, writer: Term) -> list[Spot]:
         """The hosts, and the part of each, that `writer` reads element by element and reads nothing else of."""
         spots = []
-        for arg in writer.args[: IN_PLACE.get(writer.op, 0)]:
-            if arg.shape != writer.shape or arg.dtype != writer.dtype:
-                continue
-            spot = self._located(arg)
-            if spot and sum(self._host(other) is spot[0] for other in writer.args) == 1:
-                spots.append(spot)
+        sources = [self.base[arg.number] for arg in writer.args]
+        hosts = [self.found.get(source, source) for source in sources]
+        for arg, host in zip(writer.args[: IN_PLACE.get(writer.op, 0)], hosts, strict=False):
+            part = self.part[arg.number]
+            seen = part is not None or arg.op not in VIEWS
+            if seen and arg.shape == writer.shape and arg.dtype == writer.dtype and hosts.count(host) == 1:
+                spots.append((host, part))
         return spots
 
     def _host(self, arg: Term) -> Term:
-        source = self.base[arg]
-        return self.found[source][0] if source in self.found else source
-
-    def _located(self, arg: Term) -> tuple[Term, Index | None] | None:
-        source, part = self._part(arg)
-        if arg is not source and part is None:
-            return None
-        if source not in self.found:
-            return source, part
-        host, around = self.found[source]
-        return host, _inside(around, part)
+        source = self.base[arg.number]
+        return self.found.get(source, source)
 
     def _fits(self, term: Term, host: Term) -> bool:
         """Whether the term has the shape of the host, and the host can have a tenant."""
@@ -148,11 +141,12 @@ class _Search:
 
     def _free(self, host: Term, index: Index | None, writer: Term) -> bool:
         """Whether everybody but `writer` has read that part of the host when it writes."""
-        begin = self.when[writer]
-        return all(
-            use.user is writer or (self.when[use.user] < begin and use.user.op != "concat") or _apart(use.part, index)
-            for use in self.uses[host]
-        )
+        begin = self.when[writer.number]
+        for user, part in self.uses[host]:
+            read = user is writer or (self.when[user.number] < begin and user.op != "concat")
+            if not read and not _apart(part, index):
+                return False
+        return True
 
 
 def _inside(around: Index | None, part: Index | None) -> Index | None:

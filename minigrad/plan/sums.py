@@ -11,43 +11,35 @@ Sums are reordered, so values agree to rounding. Where 0 and -0 were summed, the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from .terms import Graph, Rewriter, Term, uses
+from .terms import Graph, Rewriter, Term
 
 # Joining fewer products or reductions than this gains nothing.
 _FEW = 3
 
 
-class _Part(NamedTuple):
-    """An argument of a sum: the term, and the one it was before this pass (whose uses are counted)."""
-
-    term: Term
-    old: Term
-
-
 def sums(graph: Graph) -> Graph:
     """Rewrite every `add_n` that has several arguments of one kind which are used nowhere else."""
-    if all(term.op != "add_n" for term in graph.terms):
+    wholes = [term for term in graph.terms if term.op == "add_n"]
+    if not wholes:
         return graph
-    join = _Join({term for term, count in uses(graph).items() if count == 1})
-
-    def rule(term: Term, old: Term) -> Term:
-        if term.op != "add_n":
-            return term
-        return join.total(term, [_Part(*pair) for pair in zip(term.args, old.args, strict=True)])
-
-    return join.rewriter.run(graph, rule)
+    join = _Join(graph)
+    for whole in wholes:
+        total = join.total(whole, whole.args)
+        if total is not whole:
+            whole.become(total.op, total.args, total.params, total.kernel)
+    return join.rewriter.graph()
 
 
 class _Join:
-    def __init__(self, alone: set[Term]) -> None:
-        self.alone = alone
-        self.rewriter = Rewriter()
+    def __init__(self, graph: Graph) -> None:
+        self.count = graph.uses
+        self.rewriter = Rewriter(graph)
 
-    def total(self, whole: Term, parts: Sequence[_Part]) -> Term:
+    def total(self, whole: Term, parts: Sequence[Term]) -> Term:
         """The sum of the parts, as few calls as can be; `whole` is the sum as it was."""
-        kinds: dict[Any, list[_Part]] = {}
+        kinds: dict[Any, list[Term]] = {}
         for place, part in enumerate(parts):
             kinds.setdefault(self._kind(part) or place, []).append(part)
         if len(kinds) == len(parts):
@@ -55,45 +47,43 @@ class _Join:
         left: list[Term] = []
         for kind, members in kinds.items():
             joined = self._joined(whole, kind, members) if isinstance(kind, tuple) else None
-            left += [part.term for part in members] if joined is None else [joined]
+            left += members if joined is None else [joined]
         if len(left) == len(parts):
             return whole
         return left[0] if len(left) == 1 else self.rewriter.make(whole, "add_n", left, whole.shape)
 
-    def _kind(self, part: _Part) -> tuple[Any, ...] | None:
+    def _kind(self, part: Term) -> tuple[Any, ...] | None:
         """What parts must have in common to be joined; None for a part that stays alone."""
-        term, old = part
-        if old not in self.alone or term.op != old.op or not term.args:
+        if part.number < 0 or self.count[part.number] > 1 or not part.args:
             return None
-        first = term.args[0]
-        if term.op in ("transpose", "reshape"):
+        first = part.args[0]
+        if part.op in ("transpose", "reshape"):
             # Only worth it where what is inside can be joined itself.
-            inside = self._kind(_Part(first, old.args[0]))
-            return None if inside is None else (term.op, first.shape, tuple(term.params.values()), inside)
-        if term.op == "matmul" and len(first.shape) == len(term.args[1].shape) == 2:
-            return "matmul", first.shape, first.dtype, term.args[1].shape, term.args[1].dtype
-        if term.op == "sum" and first.dtype == term.dtype:
-            return "sum", first.shape, term.params["axes"], term.params["keepdims"]
-        if term.op == "place" and first.dtype == term.dtype:
+            inside = self._kind(first)
+            return None if inside is None else (part.op, first.shape, tuple(part.params.values()), inside)
+        if part.op == "matmul" and len(first.shape) == len(part.args[1].shape) == 2:
+            return "matmul", first.shape, first.dtype, part.args[1].shape, part.args[1].dtype
+        if part.op == "sum" and first.dtype == part.dtype:
+            return "sum", first.shape, part.params["axes"], part.params["keepdims"]
+        if part.op == "place" and first.dtype == part.dtype:
             return ("place",)
         return None
 
-    def _joined(self, whole: Term, kind: tuple[Any, ...], parts: list[_Part]) -> Term | None:
+    def _joined(self, whole: Term, kind: tuple[Any, ...], parts: list[Term]) -> Term | None:
         if kind[0] == "place":
-            return assemble(self.rewriter, whole, [part.term for part in parts])
+            return assemble(self.rewriter, whole, parts)
         if len(parts) < _FEW:
             return None
-        first = parts[0].term
+        first = parts[0]
         if kind[0] in ("transpose", "reshape"):
-            inner = [_Part(part.term.args[0], part.old.args[0]) for part in parts]
-            inside = self.rewriter.make(whole, "add_n", [part.term for part in inner], inner[0].term.shape)
+            inner = [part.args[0] for part in parts]
+            inside = self.rewriter.make(whole, "add_n", inner, inner[0].shape)
             made = self.rewriter.make(whole, first.op, [self.total(inside, inner)], whole.shape, **first.params)
             made.kernel = first.kernel
             return made
         if kind[0] == "sum":
-            return self.rewriter.make(whole, "sum_n", [p.term.args[0] for p in parts], whole.shape, **first.params)
-        factors = [factor for part in parts for factor in part.term.args]
-        return self.rewriter.make(whole, "matmul_n", factors, whole.shape)
+            return self.rewriter.make(whole, "sum_n", [part.args[0] for part in parts], whole.shape, **first.params)
+        return self.rewriter.make(whole, "matmul_n", [factor for part in parts for factor in part.args], whole.shape)
 
 
 def assemble(rewriter: Rewriter, whole: Term, places: Sequence[Term]) -> Term | None:

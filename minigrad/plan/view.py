@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..node import Shape
@@ -58,12 +59,17 @@ class View(NamedTuple):
 
 def dense(buffer: int, offset: int, shape: Shape, itemsize: int) -> View:
     """A window in C order without gaps."""
+    return View(buffer, offset, shape, _dense_strides(shape, itemsize))
+
+
+@lru_cache(maxsize=64)
+def _dense_strides(shape: Shape, itemsize: int) -> tuple[int, ...]:
     strides = []
     step = itemsize
     for size in reversed(shape):
         strides.append(step)
         step *= size
-    return View(buffer, offset, shape, tuple(reversed(strides)))
+    return tuple(reversed(strides))
 
 
 def reshaped_strides(old: Shape, old_strides: tuple[int, ...], new: Shape) -> tuple[int, ...] | None:

@@ -7,9 +7,12 @@ gate that gets another function) is thrown away, and is at most a quarter of the
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from ..node import Shape
 from .spent import IN_PLACE
 from .terms import Graph, Rewriter, Term
 
@@ -23,32 +26,27 @@ def widen(graph: Graph) -> Graph:
     for term in graph.terms:
         if IN_PLACE.get(term.op) == 1 and term.args[0].op == "slice" and term.dtype == term.args[0].dtype:
             parts.setdefault((term.op, term.args[0].args[0]), []).append(term)
-    wide = {term for (_, whole), members in parts.items() if _covered(whole, members) for term in members}
-    if not wide:
-        return graph
-    rewriter = Rewriter()
-
-    def rule(term: Term, old: Term) -> Term:
-        if old not in wide:
-            return term
-        part = term.args[0]
-        whole = rewriter.make(term, term.op, part.args, part.args[0].shape)
-        whole.kernel = term.kernel
-        shown = rewriter.make(term, "slice", (whole,), term.shape, **part.params)
-        shown.kernel = part.kernel
-        return shown
-
-    return rewriter.run(graph, rule)
+    rewriter = Rewriter(graph)
+    for (op, x), members in parts.items():
+        if _cover(x.shape, tuple([term.args[0].params["index"] for term in members])):
+            whole = rewriter.make(members[0], op, (x,), x.shape)
+            whole.kernel = members[0].kernel
+            for term in members:
+                part = term.args[0]
+                term.become("slice", (whole,), part.params, part.kernel)
+    return rewriter.graph()
 
 
-def _covered(whole: Term, members: list[Term]) -> bool:
-    """Whether the members' slices are two or more spans along one axis of `whole` that cover most of it."""
-    indices: dict[Any, None] = dict.fromkeys(term.args[0].params["index"] for term in members)
-    if len(indices) < 2 or any(isinstance(entry, int) or entry[2] != 1 for index in indices for entry in index):
+@lru_cache(maxsize=64)
+def _cover(whole: Shape, indices: tuple[Any, ...]) -> bool:
+    """Whether the slices are two or more spans along one axis of the whole that cover most of it."""
+    different = set(indices)
+    if len(different) < 2 or any(isinstance(entry, int) or entry[2] != 1 for index in different for entry in index):
         return False
-    cut = [axis for axis, entries in enumerate(zip(*indices, strict=True)) if len(set(entries)) > 1]
+    cut = [axis for axis, entries in enumerate(zip(*different, strict=True)) if len(set(entries)) > 1]
     if len(cut) != 1:
         return False
-    spans = sorted(index[cut[0]][:2] for index in indices)
+    spans = sorted(index[cut[0]][:2] for index in different)
     apart = all(before[1] <= after[0] for before, after in pairwise(spans))
-    return apart and sum(term.size for term in {term.args[0] for term in members}) >= _COVER * whole.size
+    covered = sum(math.prod(stop - start for start, stop, _ in index) for index in different)
+    return apart and covered >= _COVER * math.prod(whole)

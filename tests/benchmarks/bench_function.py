@@ -42,6 +42,9 @@ LIMITS: dict[str, tuple[float | None, ...]] = {
     "autograd": (1 / 25, None, None),
 }
 
+# The lengths whose plans are compared, and how much more than in proportion a longer one may take.
+LENGTHS, PROPORTIONAL = (100, 1_000, 10_000), 1.5
+
 
 def net(steps: int, batch: int, size: int, weights: list[by_hand.Array]) -> tuple[mg.Node, list[mg.Node]]:
     """The unrolled LSTM of `rnn`, its loss 0.5 |h_T|^2 and the gradients of its four weights."""
@@ -129,27 +132,39 @@ def first_call() -> int:
     return int(missed > 0)
 
 
-def planning() -> None:
-    """Seconds to plan a longer and longer net; the last column is 1 where they grow in proportion."""
-    base = 0.0
-    print(f"{'T':>7} {'nodes':>8} {'build':>8} {'plan':>8} {'peak MB':>8}  seconds a step over those at T = 100")
-    for steps in (100, 1_000, 10_000):
-        weights = by_hand.weights(16, 16)
-        building, times = [], []
-        for _ in range(max(1, 1_000 // steps)):
-            start = time.process_time()
-            node, outputs = net(steps, 1, 16, weights)
-            built = time.process_time()
-            function = mg.function([node], outputs)
-            times.append(time.process_time() - built)
-            building.append(built - start)
-        planned = statistics.median(times)
-        base = base or planned / steps
-        count = sum(1 for _ in mg.walk(outputs))
-        print(
-            f"{steps:7} {count:8} {statistics.median(building):8.2f} {planned:8.2f} {function.peak_bytes / 1e6:8.2f}"
-            f"  {planned / steps / base:.2f}"
-        )
+def planning(rounds: int = 3) -> int:
+    """Seconds to plan a longer and longer net; the last column is 1 where they grow in proportion. 1 if it is missed.
+
+    The lengths alternate, so that a machine that is slower for a while is slower for all; each figure is a median.
+    """
+    weights = by_hand.weights(16, 16)
+    building: dict[int, list[float]] = {steps: [] for steps in LENGTHS}
+    plans: dict[int, list[float]] = {steps: [] for steps in LENGTHS}
+    sizes = {}
+    for _ in range(rounds):
+        for steps in LENGTHS:
+            for _ in range(max(1, 1_000 // steps)):
+                start = time.process_time()
+                node, outputs = net(steps, 1, 16, weights)
+                built = time.process_time()
+                function = mg.function([node], outputs)
+                plans[steps].append(time.process_time() - built)
+                building[steps].append(built - start)
+            sizes[steps] = sum(1 for _ in mg.walk(outputs)), function.peak_bytes / 1e6
+            del node, outputs, function
+    base = statistics.median(plans[LENGTHS[0]]) / LENGTHS[0]
+    print(
+        f"{'T':>7} {'nodes':>8} {'build':>8} {'plan':>8} {'peak MB':>8}  seconds a step over those at T = {LENGTHS[0]}"
+    )
+    missed = False
+    for steps in LENGTHS:
+        planned = statistics.median(plans[steps])
+        ratio = planned / steps / base
+        missed |= ratio > PROPORTIONAL
+        nodes, peak = sizes[steps]
+        print(f"{steps:7} {nodes:8} {statistics.median(building[steps]):8.2f} {planned:8.2f} {peak:8.2f}  {ratio:.2f}")
+    print(f"at most {PROPORTIONAL}: {'MISSED' if missed else 'yes'}")
+    return int(missed)
 
 
 def main() -> int:
@@ -164,8 +179,7 @@ def main() -> int:
     print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}, NumPy {np.__version__},")
     print(f"BLAS threads: {threads}")
     if options.planning:
-        planning()
-        return 0
+        return planning()
     if options.first:
         return first_call()
     missed = 0

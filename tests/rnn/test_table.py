@@ -216,6 +216,27 @@ def test_a_loss_that_no_path_reaches_has_an_empty_row():
     assert table.present.tolist() == [[True, False, False], [False] * 3, [True, True, True]]
 
 
+def test_a_loss_that_reaches_one_of_two_uses_at_a_step_reaches_the_step():
+    net, _ = build("rnn", 1, 2)
+    w = mg.parameter([1.0, 2.0])
+    with mg.scope(t=0):
+        first, second = mg.sum(w * 2.0), mg.sum(w * 3.0)
+    both = first + second
+    table = rnn.bptt([both, first * 1.0, second * 1.0, both * 1.0], w, net)
+    np.testing.assert_array_equal(table.present, [[True, False]] * 4)
+    np.testing.assert_allclose(table.norm[:, 0], np.sqrt(2) * np.array([5.0, 2.0, 3.0, 5.0]), rtol=1e-15)
+
+
+def test_slices_that_overlap_often_add_up():
+    net, _ = build("rnn", 1, 1)
+    w = mg.parameter([1.0, 2.0])
+    with mg.scope(t=0):
+        doubled = w * 2.0
+    terms = [mg.sum(doubled[part]) for part in (slice(0, 1), slice(1, 2)) for _ in range(257)]
+    table = rnn.bptt(mg.ops.add_n(*terms), w, net)
+    np.testing.assert_array_equal(table.gradient[0][0], [514.0, 514.0])
+
+
 def test_float32_stays_float32():
     model = rnn.LSTM(2, 3, rng=0, dtype=np.float32)
     net = rnn.unroll(model, np.ones((4, 2, 2), np.float32))

@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.paths.measure import norms
 
 from .graphs import build, every_path, programs, slack, total
 
@@ -232,6 +233,16 @@ def test_shares_survive_numbers_whose_squares_do_not():
     flow = mg.flow(mg.sum(x * x * 1e-60), x)
     assert [use.share for use in flow.uses] == pytest.approx([0.5, 0.5], rel=1e-12)
     assert sum(flow.edge_shares[use.edge] for use in flow.uses) == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_norms_are_right_at_both_ends_of_the_floats(dtype):
+    limits = np.finfo(dtype)
+    sizes = [1.0, 0.0, 8 * limits.smallest_subnormal, float(limits.tiny), 2.0 ** (limits.maxexp - 4), np.inf, np.nan]
+    stack = np.array(sizes, dtype)[:, None, None] * np.array([[3, 4]], dtype)
+    with np.errstate(all="ignore"):
+        found = norms(stack)
+    np.testing.assert_allclose(found, 5 * np.array(sizes, float), rtol=1e-15)
 
 
 def test_a_quotient_counts_paths_between_groups_and_refuses_circles():

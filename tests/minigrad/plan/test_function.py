@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -243,6 +244,43 @@ def test_views_that_undo_each_other_cost_no_copy() -> None:
     array = np.arange(6.0).reshape(2, 3)
     assert np.array_equal(with_tidy(array), np.exp(array).T)
     assert np.array_equal(without(array), np.exp(array).T)
+
+
+def test_terms_whose_hashes_agree_are_told_apart() -> None:
+    x = mg.input((3,))
+    assert hash((2, -1, -1)) == hash((2, -1, -2))  # the two slices below
+    compiled = mg.function([x], [mg.exp(x[::-1]), mg.exp(x[::-2]), mg.exp(x[::-2])], passes=["merge"])
+    assert compiled.calls.count("exp") == 2
+    got = compiled([1.0, 2.0, 3.0])
+    for result, want in zip(got, ([3, 2, 1], [3, 1], [3, 1]), strict=True):
+        assert np.array_equal(result, np.exp(np.array(want, float)))
+
+
+def test_a_slope_that_is_needed_before_the_sigmoid_stays_as_it_is() -> None:
+    x = mg.input((4,))
+    early = mg.grad(mg.sum(mg.tanh(x)), x)  # sech2 of x
+    scaled = mg.exp(early) * x
+    outputs = [scaled, mg.grad(mg.sum(mg.sigmoid(x) * scaled), x)]
+    array = np.linspace(-2, 2, 4)
+    reference = mg.run(outputs, {x: array})
+    for node, got in zip(outputs, mg.function([x], outputs)(array), strict=True):
+        assert_close(got, reference[node])
+
+
+def test_layers_without_scopes_are_told_apart() -> None:
+    def calls(marked: bool) -> int:
+        x = mg.input((30, 2, 8))
+        weights = [mg.parameter(np.full((8, 8), 0.1)) for _ in range(4)]
+        h = k = mg.constant(np.zeros((2, 8)))
+        for t in range(30):
+            with mg.scope("layer", layer=0) if marked else nullcontext():
+                h = mg.tanh(x[t] @ weights[0] + h @ weights[1])
+            with mg.scope("layer", layer=1) if marked else nullcontext():
+                k = mg.tanh(h @ weights[2] + k @ weights[3]) + k
+        loss = mg.sum(k * k)
+        return len(mg.function([x], [loss, *mg.grad(loss, weights)]).calls)
+
+    assert calls(marked=False) <= calls(marked=True)
 
 
 def test_calls_a_step_stay_few() -> None:
