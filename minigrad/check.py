@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from .console import say
 from .errors import Misuse
 from .node import Node
 from .ops import input as input_node
@@ -77,16 +78,16 @@ def run_check(options: argparse.Namespace) -> int:
             what = _check_function(subject, options, profile.examples, laws)
     except GradientFailure as failure:
         laws.clear()
-        print(f"FAILED {options.target}\n{failure}")
+        say(f"FAILED {options.target}\n{failure}")
         for hook in hooks():
             answer = hook(failure.finding)
             if answer:
-                print(answer)
+                say(answer)
         return 1
     laws.clear()
-    print(f"passed: {what}, {laws.count} checks, seed {options.seed}, {time.perf_counter() - started:.1f} s")
+    say(f"passed: {what}, {laws.count} checks, seed {options.seed}, {time.perf_counter() - started:.1f} s")
     for law, count in laws.seen.items():
-        print(f"  {count:>5} x {law}")
+        say(f"  {count:>5} x {law}")
     return 0
 
 

@@ -87,7 +87,7 @@ def _sweep_back(y: Node, sources: Sequence[Node], seed: Value) -> tuple[dict[Nod
             if node not in terms:
                 continue
             at(node)
-            adjoint = adjoints[node] = join(terms.pop(node))
+            adjoint = adjoints[node] = ops.add_n(*terms.pop(node))
             for slot, arg in enumerate(node.args):
                 if arg in on_path:
                     term = pull_edge(node, slot, adjoint, node, node.args)
@@ -113,13 +113,8 @@ def _sweep_forward(outputs: Sequence[Node], known: dict[Node, list[Value]]) -> d
                     if term is not None:
                         terms.append(term)
             if terms:
-                pushed[node] = join(terms)
+                pushed[node] = ops.add_n(*terms)
     return pushed
-
-
-def join(terms: Sequence[Value]) -> Value:
-    """The sum of all contributions to a node, as one n-ary sum."""
-    return terms[0] if len(terms) == 1 else ops.add_n(*terms)
 
 
 def pull_edge(user: Node, slot: int, ct: Value, out: Value, args: Sequence[Value]) -> Value | None:
@@ -175,6 +170,10 @@ def grad(y: Node, wrt: Node | Sequence[Node], *, unreachable: Unreachable = "rai
     return _gather(y, wrt, None, unreachable)
 
 
+@overload
+def vjp(y: Node, wrt: Node, seed: Value, *, unreachable: Unreachable = "raise") -> Node: ...
+@overload
+def vjp(y: Node, wrt: Sequence[Node], seed: Value, *, unreachable: Unreachable = "raise") -> list[Node]: ...
 def vjp(y: Node, wrt: Node | Sequence[Node], seed: Value, *, unreachable: Unreachable = "raise") -> Node | list[Node]:
     """The vector-Jacobian product: the cotangent `seed` of `y` (its shape) carried back to `wrt`, as graphs.
 

@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except ModuleNotFoundError as missing:
         raise pytest.UsageError(f"--minigrad-profile needs {missing.name}: pip install minigrad[test]") from None
     profile = choose(name)
-    repeats = settings.default.derandomize and name != "deep"  # type: ignore[union-attr]
+    repeats = settings().derandomize and name != "deep"
     examples = max(profile.examples, 100)
     settings.register_profile(f"minigrad-{name}", max_examples=examples, deadline=None, derandomize=repeats)
     settings.load_profile(f"minigrad-{name}")
@@ -61,7 +61,7 @@ def _seeds(config: pytest.Config) -> str:
 
     profile = current()
     drawn = f"--hypothesis-seed={config.getoption('--hypothesis-seed', default=None)}"
-    seeds = "0, of Hypothesis fixed by its settings" if settings.default.derandomize else f"0, of Hypothesis {drawn}"  # type: ignore[union-attr]
+    seeds = "0, of Hypothesis fixed by its settings" if settings().derandomize else f"0, of Hypothesis {drawn}"
     return (
         f"minigrad: profile {profile.name}, {profile.examples} cases an op, {profile.graphs} graphs; "
         f"the seed of cases is {seeds}"

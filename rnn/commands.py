@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from minigrad.console import say
 from minigrad.errors import Misuse
 
 from .character import CELLS, CharacterLearner, CharacterModel, common_characters
@@ -62,7 +63,7 @@ class Job:
         """Train as the header's settings say, telling how it goes."""
         steps = header["settings"]["steps"]
         if self.saved is not None and self.saved.header["step"] >= steps:
-            _say(f"{self.path} is at step {self.saved.header['step']} already; give a larger --steps N to go on")
+            say(f"{self.path} is at step {self.saved.header['step']} already; give a larger --steps N to go on")
         run = train(
             learner,
             optimiser,
@@ -78,7 +79,7 @@ class Job:
         if run.interrupted:
             kept = f" --checkpoint {self.path}" if self.options.checkpoint is not None else ""
             again = f"; go on with: minigrad train {self.options.what} --resume{kept}" if self.path is not None else ""
-            _say(f"stopped at step {run.step} of {steps}{again}")
+            say(f"stopped at step {run.step} of {steps}{again}")
         return run
 
 
@@ -153,7 +154,7 @@ def run_sample(options: argparse.Namespace) -> int:
         return 1
     model = getattr(learner, "model", None)
     if isinstance(model, CharacterModel):
-        _say(_written(model, options))
+        say(_written(model, options))
         return 0
     asked = [name for name in ("length", "prime", "temperature", "top_k", "seed") if getattr(options, name) is not None]
     if asked:
@@ -161,7 +162,7 @@ def run_sample(options: argparse.Namespace) -> int:
             f"--{asked[0].replace('_', '-')} is for text; the task {saved.header['task']} has one fixed sample"
         )
     assert isinstance(learner, Task)
-    _say(learner.sample())
+    say(learner.sample())
     return 0
 
 
@@ -195,14 +196,14 @@ def _train_task(job: Job) -> None:
         raise CheckpointError(f"{job.path} is a run of {saved.header.get('task')}, not of {options.what}")
     task = _made_task(options.what, settings)
     start, what = task.baseline()
-    _say(f"{options.what}: {task.summary}. {task.metric}: {task.score():.4g} now, to beat {start:.4g} ({what})")
+    say(f"{options.what}: {task.summary}. {task.metric}: {task.score():.4g} now, to beat {start:.4g} ({what})")
     optimiser = task.optimiser()
     optimiser.lr = settings["lr"] or optimiser.lr
     job.train(task, optimiser, task.clip, {"task": options.what, "settings": settings})
     score = task.score()
     beaten = score > start if task.larger_is_better else score < start
     verdict = "beats" if beaten else "does not beat"
-    _say(f"{task.metric}: {score:.4g}, which {verdict} {start:.4g} ({what})\n\n{task.sample()}")
+    say(f"{task.metric}: {score:.4g}, which {verdict} {start:.4g} ({what})\n\n{task.sample()}")
 
 
 def _made_task(name: str, settings: dict[str, Any]) -> Task:
@@ -233,17 +234,17 @@ def _train_text(job: Job) -> None:
         batch=settings["batch"],
         unseen=text[len(text) - aside :],
     )
-    _say(
+    say(
         f"{options.what}: {len(text):,} characters, {len(characters):,} kinds; "
         f"{learner.batch} stretches side by side, {learner.window} characters a step; the run is kept in {path}"
     )
     judged = f"on the last {aside:,}, which it does not learn from" if aside else "on the text itself: it is short"
-    _say(f"the best weights are those with the lowest loss {judged}")
+    say(f"the best weights are those with the lowest loss {judged}")
     optimiser = Adam(model.parameters, settings["lr"])
     header = {"task": "text", "text": digest, "characters": characters, "settings": settings}
     run = job.train(learner, optimiser, settings["clip"], header)
     reached = f"loss {run.best_loss:.3f} nats a character at best; " if run.losses else ""
-    _say(f"{reached}write with: minigrad sample {path}")
+    say(f"{reached}write with: minigrad sample {path}")
 
 
 def _made_model(characters: str, settings: dict[str, Any]) -> CharacterModel:
@@ -283,7 +284,7 @@ def _report(learner: Learner) -> Callable[[Training], None]:
         if isinstance(learner, CharacterLearner | CharacterTask) and isinstance(model, CharacterModel):
             lines += "\n" + "\n".join(f"    {line}" for line in model.sample(160, rng=run.step).splitlines())
         with tqdm.external_write_mode():
-            _say(lines)
+            say(lines)
 
     return report
 
@@ -315,13 +316,7 @@ def _complain(command: str, error: Exception) -> None:
     reason = str(error)
     if isinstance(error, OSError) and error.filename is not None:
         reason = f"{str(error.filename).removesuffix('.unfinished')}: {error.strerror}"
-    print(f"minigrad {command}: {reason}", file=sys.stderr)
-
-
-def _say(text: str) -> None:
-    """Print on any terminal: what its encoding lacks is shown as a question mark."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding, "replace"), flush=True)
+    say(f"minigrad {command}: {reason}", sys.stderr)
 
 
 def _number(

@@ -112,5 +112,5 @@ def read(
         with mg.scope("readout", t=step.t):
             logits.append((step.output @ readout["weight_hy"].T + readout["bias_y"]).named("y"))
             losses.append(cross_entropy(logits[-1], [label]).named("L"))
-    total = losses[0] if len(losses) == 1 else mg.ops.add_n(*losses).named("L")
+    total = mg.ops.add_n(*losses).named("L")
     return Reading(text, vocabulary, unrolled, logits, losses, total, readout)

@@ -21,7 +21,7 @@ from .dock import Dock
 from .groups import Group, Grouping, Kinds, cells, ops, tangled
 from .labels import above, at_step, character, name_of, shape_text
 from .measure import Sweep, handed_on, mark, norm, told
-from .scene import Box, Cell, Column, Edge, Lane, Mark, Scene
+from .scene import Box, Cell, Column, ColumnKind, Edge, Lane, Mark, Scene
 from .shares import shared
 from .timeline import CellKey, LaneNodes, cell_name
 from .values import finite, without_time
@@ -109,13 +109,13 @@ class Assembly:
         """The states that run from step to step."""
         return tuple(Lane(lane.key, name_of(lane.name), _kind(lane)) for lane in self.timeline.lanes)
 
-    def add_column(self, kind: str, header: Rich, hidden: int = 0) -> int:
+    def add_column(self, kind: ColumnKind, header: Rich, hidden: int = 0) -> int:
         """Add a column and return its index."""
         index = len(self.columns)
-        self.columns.append(Column(index, kind, header, hidden))  # type: ignore[arg-type]
+        self.columns.append(Column(index, kind, header, hidden))
         return index
 
-    def add_states(self, kind: str, t: int, reverse: bool = False) -> None:
+    def add_states(self, kind: ColumnKind, t: int, reverse: bool = False) -> None:
         """Add a column of the states at `t`, of the lanes that run that way."""
         found = [(lane, lane.nodes[t]) for lane in self.timeline.lanes if t in lane.nodes and lane.reverse == reverse]
         if found:
@@ -169,7 +169,7 @@ class Assembly:
         """Return the uses of a state, made in step `t`, by other steps; what gathers it takes it by way of a bus."""
         return [use for use in self.crossing(node, t) if self.bus_of(use.user) is None]
 
-    def add_step(self, t: int, kind: str = "step") -> None:
+    def add_step(self, t: int, kind: ColumnKind = "step") -> None:
         """Add the column of step `t`: its cells, boxes and states, and the edges that end in them."""
         header = rich(self.timeline.said(t)) if kind == "step" and self.timeline.timed else ()
         column = self.add_column(kind, header)

@@ -18,6 +18,7 @@ from typing import NoReturn, TextIO
 
 import minigrad
 from minigrad import check as checking
+from minigrad.console import say
 from minigrad.errors import Misuse
 from rnn import commands as training
 
@@ -51,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
     except Misuse as refusal:
-        _say(f"minigrad: {refusal}", sys.stderr)
+        say(f"minigrad: {refusal}", sys.stderr)
         return 2
     except (MissingExtra, TimeoutError) as unmet:
-        _say(f"minigrad: {unmet}", sys.stderr)
+        say(f"minigrad: {unmet}", sys.stderr)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        _say(f"minigrad: this failed ({type(error).__name__}: {one_line(str(error), 300)})", sys.stderr)
+        say(f"minigrad: this failed ({type(error).__name__}: {one_line(str(error), 300)})", sys.stderr)
         return 1
 
 
@@ -157,7 +158,7 @@ def _inspect(options: argparse.Namespace) -> int:
     target = _target(options.output, f"{options.cell}.html", (".html",))
     code = _write_net(options, target, lambda figure: figure.html)
     if options.open and target is not None and not webbrowser.open(target.resolve().as_uri()):
-        _say(f"minigrad: found no browser; open {target} in one", sys.stderr)
+        say(f"minigrad: found no browser; open {target} in one", sys.stderr)
         return 1
     return code
 
@@ -167,7 +168,7 @@ def _write_net(options: argparse.Namespace, target: Path | None, page: Callable[
     text, found, figure = drawn(options)
     where, stream = _written(target, lambda: page(figure).encode("utf-8"), figure.save)
     read, said = one_line(text[:-1], 40), one_line(text[1:], 40)
-    _say(
+    say(
         f"{where}: {found.kind}, hidden size {options.hidden}, {plural(len(text) - 1, 'step')}, "
         f'reading "{read}" and predicting "{said}".',
         stream,
@@ -179,7 +180,7 @@ def _print_proof(proof: Proof, stream: TextIO) -> int:
     name = plain(proof.label)
     verb = "sum" if proof.holds else "do NOT sum"
     losses = f"{proof.groups} groups of losses" if proof.groups else "every loss step t"
-    _say(
+    say(
         f"Proof: {plural(proof.contributions, 'contribution')}, of {losses} through every use k of {name}, "
         f"{verb} to dL/d{name}; largest difference {number(proof.difference)}.",
         stream,
@@ -207,7 +208,7 @@ def _lesson(options: argparse.Namespace) -> int:
         if options.output is not None:
             raise Misuse("-o needs the lesson to write, like minigrad lesson all -o lessons.html")
         for each in lessons.LESSONS:
-            _say(f"{each:<16}{lessons.TITLES[each]}", sys.stdout)
+            say(f"{each:<16}{lessons.TITLES[each]}")
         return 0
     if name != "all" and name not in lessons.LESSONS:
         known = ", ".join(lessons.LESSONS)
@@ -219,7 +220,7 @@ def _lesson(options: argparse.Namespace) -> int:
     claims = [claim for lesson in made.values() for claim in lesson.claims]
     held = sum(claim.holds for claim in claims)
     what = plural(len(made), "lesson") if name == "all" else next(iter(made.values())).title
-    _say(f"{where}: {what}; {held} of {plural(len(claims), 'claim')} checked and found to hold.", stream)
+    say(f"{where}: {what}; {held} of {plural(len(claims), 'claim')} checked and found to hold.", stream)
     return 0 if held == len(claims) else 1
 
 
@@ -260,12 +261,6 @@ def _store(target: Path, save: Callable[[Path], object]) -> None:
         raise Misuse(f"cannot write {one_line(str(target))!r}: permission denied") from None
     except OSError as error:
         raise Misuse(f"cannot write {one_line(str(target))!r}: {error.strerror or error}") from None
-
-
-def _say(line: str, stream: TextIO) -> None:
-    """Print a line on any terminal: what its encoding lacks is shown as a question mark."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(line.encode(encoding, "replace").decode(encoding, "replace"), file=stream)
 
 
 COMMANDS = {

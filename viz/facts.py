@@ -38,8 +38,7 @@ def document(kind: str, theme: str, facts: Facts) -> str:
     >>> document["format"], document["kind"], len(document["scene"]["boxes"])
     ('minigrad figure 1', 'lanes', 7)
     """
-    fields = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)}  # type: ignore[arg-type]
-    lines = [f'  "{name}": {_listed(value)}' for name, value in fields.items()]
+    lines = [f'  "{name}": {_listed(value)}' for name, value in _fields(facts).items()]
     head = f'{{"format": "minigrad figure 1", "kind": {_json(kind)}, "theme": {_json(theme)}, "scene": {{'
     return "\n".join([head, ",\n".join(lines), "}}"]) + "\n"
 

@@ -55,7 +55,7 @@ def backward(output: Node, sources: Iterable[Node], run: Run) -> Sweep:
         for node in order:
             if node not in terms or node.dtype.kind != "f":
                 continue
-            adjoint = adjoints[node] = _joined(terms.pop(node))
+            adjoint = adjoints[node] = np.asarray(mg.ops.add_n(*terms.pop(node)))
             if not node.args:
                 continue
             args = [values[arg] for arg in node.args]
@@ -65,10 +65,6 @@ def backward(output: Node, sources: Iterable[Node], run: Run) -> Sweep:
                     sent[Edge(node, slot)] = term
                     terms.setdefault(arg, []).append(term)
     return Sweep(output, adjoints, sent)
-
-
-def _joined(terms: list[Array]) -> Array:
-    return terms[0] if len(terms) == 1 else np.asarray(mg.ops.add_n(*terms))
 
 
 def norm(*arrays: Any) -> float:

@@ -255,6 +255,16 @@ def _item(title: str, label: Rich, spot: Spot, part: str = "") -> Group:
     )
 
 
+_SAMPLE_MARKS = {
+    "below": Mark("measured", 1e-9, 1.0),
+    "zero": Mark("zero"),
+    "structural": Mark("structural"),
+    "nonfinite": Mark("nonfinite"),
+    "cut": Mark("cut"),
+    "wrong": Mark("wrong"),
+}
+
+
 def _sample(sample: Sample) -> Item:
     """Return a drawn example for the legend."""
     spot = sample.spot
@@ -273,10 +283,8 @@ def _sample(sample: Sample) -> Item:
         return _gradient(Mark("measured", 1.0, mark), back, Scale(1.0))
     if sample.kind == "forward":
         return Group((line("f", ends), area("fh", [(spot.right - (x - spot.left) * 0.7, y) for x, y in tip])))
-    if sample.kind == "below":
-        return _gradient(Mark("measured", 1e-9, 1.0), back, Scale(1.0))
-    if sample.kind in ("zero", "structural", "nonfinite", "cut", "wrong"):
-        return _gradient(Mark(sample.kind), back, Scale(1.0))  # type: ignore[arg-type]
+    if sample.kind in _SAMPLE_MARKS:
+        return _gradient(_SAMPLE_MARKS[sample.kind], back, Scale(1.0))
     if sample.kind == "parameter":
         return _item("", (), spot)
     name = "h" if sample.kind == "state" else style_of(sample.kind, "")

@@ -97,7 +97,7 @@ def prove(losses: Sequence[Node], weight: Parameter, steps: int, sweep: Sweep, r
     groups = list(losses)
     if len(losses) > GROUPS:
         bounds = [len(losses) * place // GROUPS for place in range(GROUPS + 1)]
-        groups = [mg.ops.add_n(*losses[a:b]) if b > a + 1 else losses[a] for a, b in itertools.pairwise(bounds)]
+        groups = [mg.ops.add_n(*losses[a:b]) for a, b in itertools.pairwise(bounds)]
         run = Run(run.values | mg.run(groups, {loss: run[loss] for loss in losses}).values)
     try:
         table = Table(groups, weight, steps, run=run)

@@ -26,7 +26,7 @@ from .assemble import Assembly
 from .folded import any_name, carried, extremes, general, span
 from .labels import shape_text
 from .measure import handed_on, mark, norm
-from .scene import Box, Cell, Column, Edge, Mark, RolledScene, Scene, Tag
+from .scene import Box, Cell, Column, ColumnKind, Edge, Mark, RolledScene, Scene, Tag
 from .shares import label_of, noted, shared, summed
 from .timeline import LaneNodes
 from .words import Rich, Run, number, one_line, percent, plain, plural, rich
@@ -163,7 +163,7 @@ class Rolled(Assembly):
         places = [BEFORE] * any(not lane.reverse for lane in lanes) + [STEP] + [AFTER] * any(la.reverse for la in lanes)
         places += [END] * any(column.kind == "end" for column in self.flat.columns)
         heads = {STEP: span(list(self.flat.step.values())), END: f"after t = {self.timeline.times[-1] + 1}"}
-        kinds = {STEP: "step", END: "end"}
+        kinds: dict[str, ColumnKind] = {STEP: "step", END: "end"}
         self.column = {place: at for at, place in enumerate(places)}
         self.columns = []
         for place in places:

@@ -37,6 +37,7 @@ Level = Literal["cell", "op", "rolled", "open"]
 """How much of a step is shown: gates and states, every operation, one drawing of all steps, or one step in full."""
 LEVELS: tuple[Level, ...] = get_args(Level)
 State = Literal["measured", "zero", "structural", "nonfinite", "cut", "wrong"]
+ColumnKind = Literal["initial", "step", "gap", "closed", "end"]
 Measure = Literal["magnitude", "share"]
 """What the width of a gradient arrow says: the norm of what arrives, or the share of one gradient that passes."""
 
@@ -196,7 +197,7 @@ class Column:
     or what follows the last."""
 
     index: int
-    kind: Literal["initial", "step", "gap", "closed", "end"]
+    kind: ColumnKind
     header: Rich
     hidden: int = 0
 

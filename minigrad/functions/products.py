@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import ops
 from ..node import Node
-from ..ops.core import Value, lift
+from ..ops.constants import lift
+from ..ops.core import Value
 from ..ops.linear import LETTERS
 from .axes import as_node, as_tuple, normal_axis
 from .indexing import diagonal, getitem

@@ -5,14 +5,15 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import ops
 from ..node import Node
-from ..ops.core import Value, lift
+from ..ops.constants import lift
+from ..ops.core import Value
 from .axes import Axis, Sizes, as_node, as_tuple, normal_axes, normal_axis
 from .indexing import getitem, take
 
@@ -336,13 +337,18 @@ def tile(x: Value, reps: Sizes) -> Node:
     return reshape(spread, [count * size for count, size in pairs])
 
 
-def pad(x: Value, pad_width: Any, mode: str = "constant", *, constant_values: float = 0) -> Node:
+PadMode = Literal["constant", "edge", "reflect", "symmetric", "wrap"]
+
+
+def pad(x: Value, pad_width: Any, mode: PadMode = "constant", *, constant_values: float = 0) -> Node:
     """x with a border: of `constant_values`, or of its own elements (mode "edge", "reflect", "symmetric", "wrap")."""
     x = as_node(x)
+    if mode not in get_args(PadMode):  # NumPy's other modes make elements that x does not have
+        raise ValueError(f"pad: expects a mode of {', '.join(get_args(PadMode))}, got {mode!r}")
     widths = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2)).tolist()
     if mode != "constant":
         for axis, (before, after) in enumerate(widths):
-            positions: Any = np.pad(np.arange(x.shape[axis]), (before, after), mode=mode)  # type: ignore[call-overload]
+            positions: Any = np.pad(np.arange(x.shape[axis]), (before, after), mode=mode)
             x = take(x, positions, axis)
         return x
     shape = tuple(before + size + after for size, (before, after) in zip(x.shape, widths, strict=True))

@@ -24,6 +24,7 @@ import numpy as np
 from ..errors import DtypeError, ShapeError, listing, warn_of_broadcast
 from ..node import Node, Shape, make
 from ..origin import is_forward
+from .constants import lift, result_type
 
 # A node, an array, a Python number or a Stacked value: whatever an op can be called on.
 Value: TypeAlias = Any
@@ -396,41 +397,6 @@ def joint_shape(shapes: tuple[Shape, ...]) -> Shape:
         raise ValueError("expects shapes that broadcast together") from None
 
 
-@cache
-def result_type(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
-    """NumPy's promotion of real dtypes."""
-    return np.result_type(*dtypes)
-
-
-def known(value: Value) -> float | None:
-    """The number that `value` always is: a Python number, or a constant node of one element. Else None."""
-    if isinstance(value, Node):
-        return float(value._value.item()) if value.op.name == "constant" and value._value.size == 1 else None
-    return float(value) if isinstance(value, (int, float)) else None
-
-
 def real(x: Any) -> Any:
     """The part of a complex array that decides where a function is not analytic."""
     return x.real if np.iscomplexobj(x) else x
-
-
-def lift(values: Sequence[Value]) -> tuple[Node, ...]:
-    """Numbers and arrays among nodes become constants. A Python number takes the dtype of the nodes beside it, as
-    in NumPy: `x * 2.0` stays float32 where x is."""
-    nodes = [value for value in values if isinstance(value, Node)]
-    beside = result_type(*(node.dtype for node in nodes))
-    return tuple([value if isinstance(value, Node) else constant_beside(value, beside) for value in values])
-
-
-def constant_beside(value: Value, beside: np.dtype[Any]) -> Node:
-    from .leaves import constant
-
-    if isinstance(value, (bool, int, float)) and not isinstance(value, np.generic):
-        kind = "bool" if isinstance(value, bool) else "float" if isinstance(value, float) else "int"
-        return constant(np.array(value, dtype=_dtype_beside(kind, beside)))
-    return constant(value)
-
-
-@cache
-def _dtype_beside(kind: str, beside: np.dtype[Any]) -> np.dtype[Any]:
-    return np.result_type(beside, {"bool": False, "int": 0, "float": 0.0}[kind])

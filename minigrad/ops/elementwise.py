@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .core import Elementwise, Kink, Value, known
+from ..node import Node
+from .constants import known
+from .core import Elementwise, Kink, Stacked, Value
 from .linear import where
 from .piecewise import equal, logical_and
 
@@ -51,12 +53,21 @@ def _add_n(*xs: Any) -> Any:
     return total
 
 
-add_n: Elementwise = Elementwise(
+class _Sum(Elementwise):
+    def __call__(self, *args: Value, **params: Any) -> Value:
+        if len(args) > 1:
+            return super().__call__(*args, **params)
+        if not args:
+            raise ValueError("add_n: expects one argument or more, got none")
+        return args[0] if isinstance(args[0], (Node, Stacked)) else np.asarray(args[0])
+
+
+add_n: Elementwise = _Sum(
     "add_n",
     _add_n,
     (1,),
     latex=r"\sum",
-    doc="Sum of two or more arguments, left to right. Joins the contributions to a cotangent.",
+    doc="Sum of all arguments, left to right; of one, that argument itself. Joins the contributions to a cotangent.",
 )
 
 

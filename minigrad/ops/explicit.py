@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import DtypeError
 from ..node import Array, Shape
-from .core import Explicit, Kink, Value, result_type, scale
+from .constants import result_type
+from .core import Explicit, Kink, Value, scale
 from .elementwise import div, exp, expm1, neg, sub
 from .linear import reduced_shape, reshape, sum_, where
 from .piecewise import equal

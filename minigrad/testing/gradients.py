@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,8 @@ def check_gradient(
     your own hand. The laws: shapes and dtypes; linear in the seed, repeatable, nothing mutated or shared; the dot test
     against the complex step (or a 6-point stencil, if f takes no complex arrays); one-hot seeds; a symmetric second
     derivative. They are checked at x, at a neighbour of x, and (`degenerate`) at zeros, ties, saturation and other
-    memory layouts of x, where f is defined there. Off its own value's rounding f is held to 9e-13 relative; `strict`
-    drops the allowance. What fails is shown (`shrink`) at the simplest input.
+    memory layouts of x, where f is defined there. Off the rounding of f's value and of the NumPy arithmetic on the way,
+    it is held to 9e-13 relative; `strict` drops the allowance. What fails is shown (`shrink`) at the simplest input.
 
     >>> import numpy as np
     >>> check_gradient(np.tanh, np.array([0.5, 2.0]), lambda x, seed: seed / np.cosh(x) ** 2)
@@ -173,4 +174,4 @@ def degenerated(arrays: Sequence[Array], rng: np.random.Generator) -> Iterator[l
         saturated[slot] = np.where(chosen, arrays[slot].dtype.type(size), arrays[slot])
         yield saturated
     for layout in ("fortran", "reversed", "gapped", "stride 0"):
-        yield each(lambda x, layout=layout: laid_out(x, layout))  # type: ignore[misc]
+        yield each(partial(laid_out, layout=layout))

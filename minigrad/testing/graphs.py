@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def graph_subject(
     """The node `y` as a function of `leaves` at `arrays`, differentiated by the engine."""
     floats = [leaf for leaf in leaves if leaf.dtype.kind == "f"]
     w = input_node(y.shape, y.dtype, name="seed")
-    pulled: list[Node] = list(graph_vjp(y, floats, w, unreachable="zero")) if y.dtype.kind == "f" else []
+    pulled = graph_vjp(y, floats, w, unreachable="zero") if y.dtype.kind == "f" else []
 
     # A gradient may not be coarser than the graph it belongs to.
     coarsest = max([float(np.finfo(n.dtype).eps) for n in walk(y) if n.dtype.kind == "f"], default=1.0)
@@ -153,11 +154,8 @@ def check_graph(
 
     def checked(at: Sequence[Array], progress: Callable[[str], None] = lambda law: None) -> None:
         feed = dict(zip(leaves, at, strict=True))
-        written: str | Callable[[], str] = (
-            reproduce if isinstance(reproduce, str) else lambda: _reproduce(y, feed, strict)
-        )
-        if callable(reproduce):
-            written = lambda: reproduce(feed)  # noqa: E731
+        writer = partial(_reproduce, y, strict=strict) if reproduce is None else reproduce
+        written = writer if isinstance(writer, str) else partial(writer, feed)
         options: dict[str, Any] = {"strict": strict, "subgradients": subgradients, "singular": singular, "exact": exact}
         subject = graph_subject(y, leaves, at, name=name, reproduce=written, random=random, f=f, **options)
         check(subject, progress)

@@ -93,13 +93,13 @@ def _pull_all(call: Call, s: Subject, y: Node, slot: int, seeds: Array) -> list[
             raise s.fail("nothing is written into", element=what, detail=f"{what} was changed by the rule")
     feed = dict(zip(call.leaves, call.case.args, strict=True))
     graphs = [graph_vjp(y, leaf, w, unreachable="zero") for w in seeds]
-    values = run(graphs, feed)  # type: ignore[arg-type]
+    values = run(graphs, feed)
     if on_arrays is None or stacked is None:
         if on_arrays is not stacked:
             raise s.fail("pull answers None on arrays and on stacks alike", element=f"edge to {leaf.name}")
         return None
     for i, w in enumerate(seeds):
-        want = values[graphs[i]]  # type: ignore[index]
+        want = values[graphs[i]]
         for how, got in (("arrays", np.asarray(single[i])), ("stacks", np.asarray(stacked.value)[i])):
             if got.shape != want.shape:
                 detail = f"{got.shape} on {how}, {want.shape} on nodes"

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..node import Array
+from .monte_carlo import spread_of
 from .structure import flatten
 
 ArrayFunction = Callable[[Sequence[Array]], Array]
@@ -69,9 +71,16 @@ def difference(f: Callable[[Any], Any], x: Any, direction: Any = None) -> Estima
     """
     names, arrays, rebuild = flatten(x)
     inner = _of_list(f, rebuild)
+    arrays = _doubles(arrays)
+    noise = spread_of(inner, arrays)
     if direction is not None:
-        return stencil_direction(inner, arrays, flatten(direction)[1])
-    return _jacobian(inner, arrays, len(names) == 1, lambda d: stencil_direction(inner, arrays, d))
+        return stencil_direction(inner, arrays, flatten(direction)[1], noise)
+    return _jacobian(inner, arrays, len(names) == 1, lambda d: stencil_direction(inner, arrays, d, noise))
+
+
+def _doubles(arrays: Sequence[Array]) -> list[Array]:
+    """A float32 input is exact in float64, and its derivative is then known far better."""
+    return [x.astype(float) if x.dtype.kind == "f" else x for x in arrays]
 
 
 def _of_list(f: Callable[[Any], Any], rebuild: Callable[[Sequence[Any]], Any]) -> ArrayFunction:
@@ -128,18 +137,19 @@ def _complexified(x: Array, step: Any) -> Array:
     return value + step if np.any(step) else value
 
 
-def stencil_direction(f: ArrayFunction, arrays: Sequence[Array], direction: Sequence[Any]) -> Estimate:
-    """The 6-point difference along `direction`, at the step where refining it changes least."""
-    floats = [x for x, d in zip(arrays, direction, strict=True) if _moves(x, d)]
-    eps = max([float(np.finfo(x.dtype).eps) for x in floats], default=float(np.finfo(float).eps))
-    h = 2.0 * eps ** (1 / 7) * _reach(arrays, direction)
+def stencil_direction(
+    f: ArrayFunction, arrays: Sequence[Array], direction: Sequence[Any], noise: Array | float = 0.0
+) -> Estimate:
+    """The 6-point difference along `direction`, at the step where refining it changes least; f may be off by `noise`,
+    where it is more than the rounding of f's value."""
+    h = 2.0 * float(np.finfo(float).eps) ** (1 / 7) * _reach(arrays, direction)
     best: Estimate | None = None
     coarse, rounding = _stencil(f, arrays, direction, h)
     # Down to a reach of 1e-4, for a kink may lie near.
     for _ in range(4):
         h /= 4
         fine, rounding = _stencil(f, arrays, direction, h)
-        error = np.abs(fine - coarse) + rounding
+        error = np.abs(fine - coarse) + np.maximum(rounding, 2 * noise / h)
         if best is None:
             best = estimate(fine, error)
         else:
@@ -176,9 +186,7 @@ def _stencil(f: ArrayFunction, arrays: Sequence[Array], direction: Sequence[Any]
 
 
 def _moved(arrays: Sequence[Array], direction: Sequence[Any], h: float) -> list[Array]:
-    return [
-        (x + h * np.asarray(d)).astype(x.dtype) if _moves(x, d) else x for x, d in zip(arrays, direction, strict=True)
-    ]
+    return [x + h * np.asarray(d) if _moves(x, d) else x for x, d in zip(arrays, direction, strict=True)]
 
 
 def _size(x: Array) -> Array:
@@ -203,8 +211,7 @@ class Oracle:
 
     def __init__(self, f: ArrayFunction, arrays: Sequence[Array], rng: np.random.Generator) -> None:
         self.f = f
-        # Doubles throughout: a float32 input is exact in float64, and its derivative is then known far better.
-        self.arrays = [x.astype(float) if x.dtype.kind == "f" else x for x in arrays]
+        self.arrays = _doubles(arrays)
         self.trusts_complex = self._confirm(rng)
 
     @property
@@ -212,10 +219,15 @@ class Oracle:
         """What the expected numbers come from, in words."""
         return "complex step" if self.trusts_complex else "6-point difference"
 
+    @cached_property
+    def noise(self) -> Array:
+        """How far rounding moves f, also that of values on the way which cancel in the end."""
+        return spread_of(self.f, self.arrays)
+
     def push(self, direction: Sequence[Any]) -> Estimate:
         """The derivative along `direction`."""
         if not self.trusts_complex:
-            return stencil_direction(self.f, self.arrays, direction)
+            return stencil_direction(self.f, self.arrays, direction, self.noise)
         try:
             return complex_direction(self.f, self.arrays, direction)
         except _NoImaginaryPart:  # it does with all arguments moved, so it does not depend on the ones moved here
@@ -226,7 +238,7 @@ class Oracle:
         """The same oracle at another input, or of another function of the same making, whose trust it shares."""
         other = Oracle.__new__(Oracle)
         other.f, other.trusts_complex = f or self.f, self.trusts_complex
-        other.arrays = [x.astype(float) if x.dtype.kind == "f" else x for x in arrays]
+        other.arrays = _doubles(arrays)
         return other
 
     def is_smooth(self, direction: Sequence[Any]) -> bool:
@@ -235,11 +247,12 @@ class Oracle:
             return False
         distance = 1e-7 if self.trusts_complex else 1e-5
         near, scale, error = self._jump(direction, distance)
-        if bool(np.all(near <= 1e-3 * scale + error)):
+        calm = near <= 1e-3 * scale + error
+        if np.all(calm):
             return True
         # Where a smooth derivative passes through zero both sides are small; their gap shrinks with the distance.
         far, _, _ = self._jump(direction, 100 * distance)
-        return bool(np.all((near <= 1e-3 * scale + error) | (near <= 0.1 * far)))
+        return bool(np.all(calm | (near <= 0.1 * far)))
 
     def _jump(self, direction: Sequence[Any], distance: float) -> tuple[Array, Array, Array]:
         ahead, behind, error = self._one_sided(direction, distance)
@@ -319,7 +332,7 @@ class Oracle:
         except Exception:
             return False
         # An f that fails on a moved real argument fails the check itself later, with its own message.
-        if not self._contradicts(exact, stencil_direction(self.f, self.arrays, direction)):
+        if not self._contradicts(exact, stencil_direction(self.f, self.arrays, direction, self.noise)):
             return True
         # A kink may lie within the stencil's reach and not be met by the function here: ask once more, closer.
         ahead, behind, error = self._quotients(direction, 1e-6)
@@ -328,8 +341,9 @@ class Oracle:
     def _contradicts(self, exact: Estimate, rough: Estimate) -> bool:
         with np.errstate(all="ignore"):
             gap = np.abs(np.asarray(exact) - np.asarray(rough))
-            # A saturated f is constant to a difference; that it says 0 is no word against a tiny derivative.
+            # A saturated f is constant to a difference; that it says 0 is no word against a tiny derivative. Nor is
+            # an imaginary part that underflowed against the complex step.
             unseen = np.where(np.asarray(exact) != 0, 1e-9, 0)
-            allowed = 1e-4 * np.abs(np.asarray(rough)) + 100 * np.asarray(rough.error) + unseen
+            allowed = 1e-4 * np.abs(np.asarray(rough)) + 100 * np.asarray(rough.error) + unseen + exact.error
             contradicted = gap > allowed
         return bool(np.any(contradicted & np.isfinite(exact) & np.isfinite(rough)))

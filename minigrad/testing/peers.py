@@ -21,7 +21,7 @@ def from_torch(function: Callable[..., Any]) -> tuple[Callable[[Any], Any], Call
     """
     torch = import_module("torch")
     is_class = isinstance(function, type) and issubclass(function, torch.autograd.Function)
-    apply: Callable[..., Any] = function.apply if is_class else function  # type: ignore[attr-defined]
+    apply: Callable[..., Any] = function.apply if is_class else function  # type: ignore[attr-defined]  # torch may be absent
 
     def leaves(x: Any) -> list[Any]:
         arrays = x if isinstance(x, (list, tuple)) else [x]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from ..node import Array
+from .monte_carlo import rounded
 from .oracles import unit
 from .subject import Gradients, Subject
 
@@ -72,8 +74,16 @@ def jittered(s: Subject, w: Array, size: float | None = None) -> Iterator[Gradie
             if s.jitter is not None and not (s.exact and size is None):
                 yield s.jitter(s.arrays, w, rng, size)
             else:
-                moved = [nudge(x, rng) if x.dtype.kind == "f" else x for x in s.arrays]
-                yield [or_zeros(g, x) for g, x in zip(s.vjp(moved, w), s.arrays, strict=True)]
+                yield [or_zeros(g, x) for g, x in zip(_moved(s, w, rng), s.arrays, strict=True)]
+
+
+def _moved(s: Subject, w: Array, rng: np.random.Generator) -> Gradients:
+    """The vjp with the input moved by its last digits, and unless nothing excuses that, each value on the way too."""
+    moved = [nudge(x, rng) if x.dtype.kind == "f" else x for x in s.arrays]
+    if not (s.strict or s.exact):
+        with suppress(Exception):  # not every function takes arrays of another kind
+            return s.vjp([rounded(x, rng) if x.dtype.kind == "f" else x for x in moved], w)
+    return s.vjp(moved, w)
 
 
 def nudge(x: Array, rng: np.random.Generator) -> Array:

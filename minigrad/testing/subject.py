@@ -31,9 +31,9 @@ class Subject:
         vjp: arrays, seed -> one gradient an argument, None where there is none.
         reproduce: code that repeats the check at this input, or what writes it.
         strict: numbers are relative to themselves alone. Else a gradient may be off by the rounding of f's own value,
-            as `1 - tanh(x)**2` is when x is large.
+            as `1 - tanh(x)**2` is when x is large, or of values on the way to it.
         jitter: arrays, seed, generator, size -> gradients with every value on the way moved by `size`, or by its
-            rounding; without it the input is moved by its last digits.
+            rounding; without it the input is moved by its last digits, and NumPy's arithmetic errs by them.
         graph, edges: what to draw when it fails.
         subgradients: whether at a kink the gradient must lie between the one-sided derivatives. A composition that
             meets several kinks at once owes it to none of them.

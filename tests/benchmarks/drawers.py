@@ -18,6 +18,7 @@ import numpy as np
 
 import rnn
 import viz
+from viz.scene import Level
 
 Drawer = Callable[[int], Callable[[], int]]
 
@@ -28,7 +29,7 @@ def reading(steps: int) -> rnn.Reading:
     return rnn.read(("hello" * (steps // 5 + 1))[: steps + 1], rnn.LSTM, HIDDEN)
 
 
-def drawers(level: str) -> dict[str, Drawer]:
+def drawers(level: Level) -> dict[str, Drawer]:
     """Name -> drawer of every tool that is there and has that level."""
     found: dict[str, Drawer] = {"minigrad": lambda steps: minigrad(steps, level, whole=True)}
     if not shutil.which("dot"):
@@ -47,14 +48,14 @@ def left_out() -> list[str]:
     return programs + [name for name in ("torch", "torchviz", "torchlens") if not find_spec(name)]
 
 
-def minigrad(steps: int, level: str, *, whole: bool) -> Callable[[], int]:
+def minigrad(steps: int, level: Level, *, whole: bool) -> Callable[[], int]:
     subject = reading(steps)
-    return lambda: len(viz.draw(subject, level=level, steps=steps if whole else None).svg.encode())  # type: ignore[arg-type]
+    return lambda: len(viz.draw(subject, level=level, steps=steps if whole else None).svg.encode())
 
 
-def dot(steps: int, level: str) -> Callable[[], int]:
+def dot(steps: int, level: Level) -> Callable[[], int]:
     """Our own figure laid out by Graphviz: boxes, edges, weights as tags of their step, the gradient's arrows."""
-    scene = viz.draw(reading(steps), level=level, steps=steps).scene  # type: ignore[arg-type]
+    scene = viz.draw(reading(steps), level=level, steps=steps).scene
     assert isinstance(scene, viz.scene.Scene)
     number = {box.id: place for place, box in enumerate(scene.boxes)}
     lines = [f"n{number[edge.source]} -> n{number[edge.target]};" for edge in scene.edges]
@@ -72,7 +73,7 @@ def torchviz(steps: int) -> Callable[[], int]:
     return lambda: len(make_dot(net(xs), params=dict(net.named_parameters())).pipe(format="svg"))
 
 
-def torchlens(steps: int, level: str) -> Callable[[], int]:
+def torchlens(steps: int, level: Level) -> Callable[[], int]:
     """The forward pass as it is traced: every operation, or every cell as one box."""
     import torchlens as lens
 

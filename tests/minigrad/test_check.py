@@ -22,6 +22,9 @@ def loss(x, w):
 def layer(x):
     return np.tanh(x) * 2
 
+def größe(x):
+    return np.sin(x)
+
 def right(x, seed):
     return 2 * seed * (1 - np.tanh(x) ** 2)
 
@@ -99,6 +102,13 @@ def test_the_shell_sees_one_sentence_and_an_exit_code(folder):
         assert done.returncode == status, output
         assert "Traceback" not in output
         assert status == 1 or len(output.strip().splitlines()) == 1
+
+
+def test_a_terminal_that_lacks_a_letter_shows_a_question_mark(folder):
+    program = "import sys; from viz.cli import main; sys.exit(main(['check', 'model.py::gr\xf6\xdfe']))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, check=True)
+    assert done.stdout.startswith(b"passed: gr??e")
 
 
 @pytest.mark.parametrize(

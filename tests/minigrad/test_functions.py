@@ -203,6 +203,15 @@ def test_dropout_masks_are_drawn_from_the_generator_given():
         mg.dropout(mg.input((2,)), True, 1.0)
 
 
+def test_a_sum_of_one_is_that_value():
+    x = mg.input((2,), name="x")
+    assert mg.ops.add_n(x) is x
+    value = mg.ops.add_n(np.float32(-0.0))
+    assert (type(value), value.dtype, str(value)) == (np.ndarray, np.float32, "-0.0")
+    stack = mg.ops.Stacked(np.ones((3, 2)))
+    assert mg.ops.add_n(stack) is stack
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -220,6 +229,8 @@ def test_dropout_masks_are_drawn_from_the_generator_given():
         (lambda x: f.clip(x), "a lower or an upper bound"),
         (lambda x: x @ 2.0, "one or more axes"),
         (lambda x: np.concatenate([x[0, 0]]), "one or more axes"),
+        (lambda x: np.pad(x, 1, mode="mean"), "pad: expects a mode of constant, edge, reflect, symmetric, wrap"),
+        (lambda x: mg.ops.add_n(*[]), "add_n: expects one argument or more, got none"),
     ],
 )  # fmt: skip
 def test_errors_say_what_was_expected(call, error):

@@ -268,7 +268,7 @@ def test_chunks_that_hold_the_sequence_are_exact_and_shorter_ones_are_not(cell, 
         net = rnn.unroll(model, xs[begin : begin + window], state)
         terms.append(mg.sum(net.outputs))
         state = tuple(map(mg.stop_gradient, net.state)) if isinstance(net.state, tuple) else mg.stop_gradient(net.state)
-    chunked = terms[0] if len(terms) == 1 else mg.ops.add_n(*terms)
+    chunked = mg.ops.add_n(*terms)
     np.testing.assert_allclose(chunked.eval(), whole.eval(), rtol=1e-13)
     full, short = mg.grad(whole, w).eval(), mg.grad(chunked, w).eval()
     if window >= 5:

@@ -17,8 +17,7 @@ def sequence(steps: int, features: int = 2, seed: int = 0) -> np.ndarray:
 
 
 def total(terms: Iterable[mg.Node]) -> mg.Node:
-    first, *others = terms
-    return mg.ops.add_n(first, *others) if others else first
+    return mg.ops.add_n(*terms)
 
 
 def squares(*nets: rnn.Unrolled) -> mg.Node:

@@ -106,7 +106,7 @@ def check_equations(loss: mg.Node, t: int) -> int:
 @given(NETS, st.data())
 def test_every_equation_as_it_is_printed_gives_the_number_of_the_run(net, data):
     t = data.draw(st.integers(0, len(net.losses) - 1))
-    loss = mg.ops.add_n(*net.losses) if len(net.losses) > 1 else net.losses[0]
+    loss = mg.ops.add_n(*net.losses)
     cells = net.sizes[4] * (2 if net.bidirectional else 1)
     named = {"RNN": 1, "LSTM": 6, "GRU": 5}[type(net.model).__name__]
     assert check_equations(loss, t) >= cells * named

@@ -31,7 +31,7 @@ NETS = recurrent_nets(lengths=False)
 
 def both(net, *, steps: int = 0) -> tuple[Scene, Scene]:
     """The rolled scene of a net with a loss at every step, and the unrolled one."""
-    loss = mg.ops.add_n(*net.losses) if len(net.losses) > 1 else net.losses[0]
+    loss = mg.ops.add_n(*net.losses)
     return viz.draw(loss, level="rolled").scene, viz.draw(loss, steps=len(net.losses)).scene
 
 
@@ -86,7 +86,7 @@ def test_the_gain_is_what_is_sent_over_what_arrives_both_over_all_steps(net):
 @settings(max_examples=20)
 @given(NETS)
 def test_a_share_is_the_sum_over_the_steps_and_passes_every_box_whole(net):
-    loss = mg.ops.add_n(*net.losses) if len(net.losses) > 1 else net.losses[0]
+    loss = mg.ops.add_n(*net.losses)
     try:
         rolled, unrolled = (viz.draw(loss, edges="share", level=level, steps=99).scene for level in ("rolled", "cell"))
     except ValueError as error:
@@ -144,7 +144,7 @@ def test_the_loops_carry_the_steps_that_a_path_of_the_gradient_runs_over():
 @given(recurrent_nets(lengths=False, max_layers=1, bidirectional=False))
 def test_a_loop_carries_what_the_next_steps_send_back(net):
     """Against the gradient graph, evaluated: a way the figures do not take."""
-    loss = mg.ops.add_n(*net.losses) if len(net.losses) > 1 else net.losses[0]
+    loss = mg.ops.add_n(*net.losses)
     scene = viz.draw(loss, level="rolled").scene
     steps = net.unrolled.steps
     sweep = mg.backprop(loss, list(net.model.parameters.values()))
@@ -184,7 +184,7 @@ def test_everything_of_a_step_is_drawn_once(net):
 @settings(max_examples=20)
 @given(NETS)
 def test_every_state_comes_back_to_where_the_next_step_takes_it_up(net):
-    figure = viz.draw(mg.ops.add_n(*net.losses) if len(net.losses) > 1 else net.losses[0], level="rolled")
+    figure = viz.draw(mg.ops.add_n(*net.losses), level="rolled")
     graph = nx.MultiDiGraph([(edge.source, edge.target) for edge in figure.scene.edges])
     for delay in (box for box in figure.scene.boxes if box.role == "delay"):
         (before,), (after,) = graph.predecessors(delay.id), graph.successors(delay.id)

@@ -140,8 +140,8 @@ def _parts(parts: Mapping[Any, Any], top: int) -> list[_Line]:
     if not rest:
         return shown
     gradients = [sum(arrays[1:], start=arrays[0]) for arrays in zip(*(line.gradients for line in rest), strict=True)]
-    counts = [line.count for line in rest]
-    count = None if None in counts else sum(counts)  # type: ignore[arg-type]
+    counts = [line.count for line in rest if line.count is not None]
+    count = sum(counts) if len(counts) == len(rest) else None
     joined = _Line((Run(f"{len(rest)} smaller parts"),), count, gradients, math.fsum(line.share for line in rest), True)
     return [*shown, joined]
 

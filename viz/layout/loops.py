@@ -205,7 +205,8 @@ def _uprights(path: Path) -> Iterable[tuple[float, float, float]]:
     at = path.start
     for step in path.steps:
         if len(step) == 1 and abs(at[0] - step[0][0]) < 0.01:
-            yield (at[0], *sorted((at[1], step[0][1])))  # type: ignore[misc]
+            low, high = sorted((at[1], step[0][1]))
+            yield at[0], low, high
         at = step[-1]
 
 

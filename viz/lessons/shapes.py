@@ -140,7 +140,7 @@ def net(model: rnn.Recurrent, steps: int, reads: Collection[int], answers: Colle
         if t in answers:
             with mg.scope("readout", t=t):
                 losses.append(rnn.cross_entropy((h @ readout.T).named("y"), [0]).named("L"))
-    return losses[0] if len(losses) == 1 else mg.ops.add_n(*losses).named("L")
+    return mg.ops.add_n(*losses).named("L")
 
 
 def attended(steps: int, answers: int) -> tuple[mg.Node, list[mg.Node]]:

@@ -221,6 +221,92 @@ def test_rounding_that_weights_multiply_is_no_alarm(seed):
         )
 
 
+def difference_of_gates(x):
+    return np.tanh(x[0]) - np.tanh(x[1])
+
+
+def pull_from_values(x, seed):
+    return seed * (1 - np.tanh(x) ** 2) * np.array([1.0, -1.0])
+
+
+def pull_exactly(x, seed):
+    return seed / np.cosh(x) ** 2 * np.array([1.0, -1.0])
+
+
+@pytest.mark.parametrize("gradient", [pull_from_values, pull_exactly])
+@pytest.mark.parametrize("f", [difference_of_gates, lambda x: difference_of_gates(np.real(x))], ids=["complex", "real"])
+def test_rounding_of_values_that_cancel_is_no_alarm(f, gradient):
+    # The value is 0, and what is left of 1 - tanh(12)^2 has the rounding of 1; so has each difference of f.
+    x = np.array([12.0, 12.0])
+    check_gradient(f, x, gradient)
+    with pytest.raises(GradientFailure):
+        check_gradient(f, x, lambda x, seed: 1.01 * gradient(x, seed))
+
+
+def test_a_gradient_that_takes_plain_arrays_only_is_not_excused_by_rounding_on_the_way():
+    def picky(x, seed):
+        assert type(x) is np.ndarray
+        return pull_from_values(x, seed)
+
+    with pytest.raises(GradientFailure, match="one-hot seeds"):
+        check_gradient(difference_of_gates, np.array([12.0, 12.0]), picky, shrink=False)
+
+
+def test_strict_does_not_let_arithmetic_err():
+    x = np.array([12.0, 12.0])
+    check_gradient(difference_of_gates, x, pull_exactly, degenerate=False, strict=True)
+    with pytest.raises(GradientFailure):
+        check_gradient(difference_of_gates, x, pull_from_values, degenerate=False, strict=True)
+
+
+def sigmoid(x):
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+def lstm(p, saved=None):
+    h = c = np.zeros(2)
+    states = []
+    for x in p["x"]:
+        gates = (p["w"] @ x + p["u"] @ h + p["b"]).reshape(4, 2)
+        i, f, o = sigmoid(gates[0]), sigmoid(gates[1]), sigmoid(gates[3])
+        g = np.tanh(gates[2])
+        past, c = c, f * c + i * g
+        if saved is not None:
+            saved.append((x, h, past, i, f, g, o, np.tanh(c)))
+        h = o * np.tanh(c)
+        states.append(h)
+    return np.stack(states)
+
+
+def pull_lstm(p, seed):
+    saved = []
+    lstm(p, saved)
+    gradient = {name: np.zeros_like(array) for name, array in p.items()}
+    dh = dc = np.zeros(2)
+    for t in reversed(range(len(saved))):
+        x, h, past, i, f, g, o, tanh_c = saved[t]
+        dh = dh + seed[t]
+        dc = dc + dh * o * (1 - tanh_c**2)
+        gates = [dc * g * i * (1 - i), dc * past * f * (1 - f), dc * i * (1 - g**2), dh * tanh_c * o * (1 - o)]
+        da = np.concatenate(gates)
+        gradient["x"][t] = da @ p["w"]
+        gradient["w"] += np.outer(da, x)
+        gradient["u"] += np.outer(da, h)
+        gradient["b"] += da
+        dh, dc = da @ p["u"], dc * f
+    return gradient
+
+
+@pytest.mark.parametrize("seed", [2, 14, 17, 25])
+def test_an_lstm_written_by_hand_is_right_at_saturated_gates_too(seed):
+    rng = np.random.default_rng(seed)
+    point = {name: rng.normal(size=shape) for name, shape in {"x": (3, 2), "w": (8, 2), "u": (8, 2), "b": (8,)}.items()}
+    check_gradient(lstm, point, pull_lstm)
+    with pytest.raises(GradientFailure):
+        check_gradient(lstm, point, lambda p, s: {**pull_lstm(p, s), "b": pull_lstm(p, s)["b"] * (1 + 1e-10)})
+
+
 def test_progress_names_each_law():
     seen = []
     check_gradient(np.sin, X, lambda x, s: s * np.cos(x), degenerate=False, progress=seen.append)

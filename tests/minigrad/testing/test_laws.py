@@ -96,10 +96,26 @@ def test_contract():
 
 def test_strict_grants_nothing_beyond_the_number_itself():
     x = np.array([12.0])
-    off = lambda x, w: w / np.cosh(x) ** 2 + 1e-16  # noqa: E731  (the rounding of tanh's own value)
+
+    def off(x, w):
+        return w / np.cosh(x) ** 2 + 1e-16  # the rounding of tanh's own value
+
     check(subject(off, np.tanh, x), laws=[dot_test, one_hot_seeds])
     with pytest.raises(GradientFailure):
         check(subject(off, np.tanh, x, strict=True), laws=[one_hot_seeds])
+
+
+def test_exact_grants_the_last_digits_of_the_input_but_of_no_value_on_the_way():
+    def gates(x):
+        return np.tanh(x[:1]) - np.tanh(x[1:])
+
+    def pull(x, w):
+        return w * (1 - np.tanh(x) ** 2) * np.array([1.0, -1.0])
+
+    x = np.array([12.0, 12.0])
+    check(subject(pull, gates, x), laws=[one_hot_seeds])
+    with pytest.raises(GradientFailure):
+        check(subject(pull, gates, x, exact=True), laws=[one_hot_seeds])
 
 
 def test_at_a_kink_the_gradient_lies_between_the_slopes_where_that_is_asked():
