@@ -61,7 +61,6 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.amax: f.max,
     np.amin: f.min,
     np.empty_like: f.zeros_like,
-    np.fix: ops.trunc,
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
     np.size: lambda x: x.size,
@@ -80,6 +79,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
         x if axis is not None else f.ravel(x), ord, 0 if axis is None and not keepdims else axis, keepdims=keepdims
     ),
 }
+if hasattr(np, "fix"):  # deprecated from NumPy 2.5 on
+    FUNCTIONS[np.fix] = ops.trunc
 FUNCTIONS.update({getattr(np, name): getattr(f, name) for name in ("unstack",) if hasattr(np, name)})
 
 

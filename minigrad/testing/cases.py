@@ -91,11 +91,26 @@ _drawn: dict[tuple[str, int, int], list[Case]] = {}
 
 
 def cases_for_op(op: Op, count: int, seed: int = 0) -> list[Case]:
-    """`count` cases of `op`, drawn once for the op and all its mutants."""
+    """`count` cases of `op`, made once for the op and all its mutants: degenerate ones first, then drawn ones."""
     key = (op.name, count, seed)
     if key not in _drawn:
-        _drawn[key] = some_cases(cases_of(op), count, seed)
+        drawn = cases_of(op)
+        first = _degenerate(op) if isinstance(op, Elementwise) and op.name not in CASES else []
+        _drawn[key] = [*first, *some_cases(drawn, count, seed)][:count]
     return _drawn[key]
+
+
+def _degenerate(op: Elementwise) -> list[Case]:
+    """Every degenerate value of the op's domain, whatever is drawn. Of several arguments all are equal in one case; in
+    the others they differ, and all but one are broadcast."""
+    values = [DOMAINS[name][1] for name in domains(op)]
+    special = [np.resize(some, max(map(len, values))) for some in values]
+    cases = [Case(tuple(special), {})]
+    turned = [np.roll(x, 3 * k) for k, x in enumerate(special)]
+    for k in (0, len(special) - 1) if len(special) > 1 else ():
+        taller = np.stack([special[k], np.roll(special[k], 1)])
+        cases.append(Case((*turned[:k], taller, *turned[k + 1 :]), {}))
+    return cases
 
 
 _PROBES = {

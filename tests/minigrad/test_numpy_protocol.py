@@ -28,7 +28,7 @@ def kinked(f):
 
 ONE_KINKED = """
     absolute fabs sign floor ceil rint trunc cbrt deg2rad rad2deg degrees radians isnan isinf isfinite signbit
-    logical_not fix
+    logical_not
 """
 TWO_KINKED = """
     maximum minimum fmax fmin remainder mod fmod floor_divide copysign greater greater_equal less less_equal equal
@@ -178,6 +178,8 @@ ROWS = {
     "ndim": (kinked(lambda x: np.ndim(x) * x), A),
     "size": (kinked(lambda x: np.size(x) * x), A),
 }
+if hasattr(np, "fix"):  # from NumPy 2.5 on it warns where it is called on arrays, and trunc is what it says to use
+    ROWS["fix"] = (kinked(lambda x: np.fix(x) if isinstance(x, mg.Node) else np.trunc(x)), A)
 if hasattr(np, "matvec"):
     ROWS["matvec"] = (lambda x, y: np.matvec(x, y), T, V)
     ROWS["vecmat"] = (lambda x, y: np.vecmat(x, y), V[:3], T)
