@@ -27,6 +27,8 @@ from .words import Rich, Run, number, one_line, plural, rich, tick, unbroken
 
 MOST_DERIVATIVES = 4
 """Most derivatives told in the sentence of a graph without time."""
+LEAST_RATE = 0.0005
+"""Decades a step from which on a gradient is said to shrink or grow."""
 
 
 def title(found: Study) -> Rich:
@@ -108,10 +110,12 @@ def _decades(found: Study) -> Rich:
     if not all(0 < size < math.inf for size in sizes):
         return (Run(f"{opening}; "), *ends[0], Run(f" is {number(sizes[0])}."))
     ratio = sizes[0] / sizes[1]
-    rate = round(abs(math.log10(ratio)) / (last - first), 3)
-    trend = f"{'shrinks' if ratio < 1 else 'grows'} by {number(rate)} decades a step" if rate else "keeps its size"
-    if not rate and abs(math.log10(ratio)) > 0.1:
-        trend = "hardly changes from step to step"
+    decades = abs(math.log10(ratio))
+    rate = decades / (last - first)
+    if rate >= LEAST_RATE:
+        trend = f"{'shrinks' if ratio < 1 else 'grows'} by {number(rate)} decades a step"
+    else:
+        trend = "hardly changes from step to step" if decades > 0.1 else "keeps its size"
     return (
         Run(f"{opening}; "),
         *ends[0],

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 import rnn
 import viz
+from viz import captions
 from viz.drawing import scene_of
 from viz.measure import backward, mark, norm
 from viz.proof import prove
@@ -120,6 +121,18 @@ def test_remarks_are_the_models_probabilities():
     for t, (note, label) in enumerate(zip(notes, "ello", strict=True)):
         chance = mg.softmax(reading.logits[t]).eval()[0, reading.vocabulary.encode(label)[0]]
         assert note == f"p({label}) = {number(float(chance))}"
+
+
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM, rnn.GRU])
+@pytest.mark.parametrize("text", ["the", "learning", "it was the best of times, it was the wor"])
+def test_decades_a_step_agree_with_the_ratio_they_stand_beside(cell, text):
+    found = study(rnn.read(text, cell))
+    lane, steps = found.timeline.lanes[0].nodes, len(text) - 1
+    first, last = (norm(found.sweep.adjoints[lane[t]]) for t in (0, steps - 1))
+    rate = abs(math.log10(first / last)) / (steps - 1)
+    said = plain(captions.sentence(found))
+    assert f"is {number(first / last)} times" in said
+    assert (f"by {number(rate)} decades a step" in said) == (rate >= 0.0005)
 
 
 def test_figure_of_a_net_without_a_loss_says_that_nothing_flowed_back():
