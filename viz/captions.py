@@ -16,7 +16,7 @@ from minigrad import Node
 
 from . import shares
 from .assemble import Assembly
-from .labels import name_of, short
+from .labels import above, name_of, short
 from .measure import norm
 from .phases import passed_on
 from .scene import Level
@@ -106,7 +106,8 @@ def _decades(found: Study) -> Rich:
     sizes = [norm(sweep.adjoints[lane[t]]) for t in (first, last)]
     name = one_line(lanes[0].name, 8)
     told = [found.timeline.told(t) for t in (first, last)]
-    ends = [(Run(f"|∂L/∂{name}{'′' * phase}"), Run(str(t + 1), "sub"), Run("|")) for phase, t in told]
+    place = above(found.timeline.cell(lanes[0].last)[1], lanes[0].reverse, layers=found.kinds.layered)
+    ends = [(Run(f"|∂L/∂{name}{'′' * phase}"), Run(str(t + 1), "sub"), *place, Run("|")) for phase, t in told]
     if not all(0 < size < math.inf for size in sizes):
         return (Run(f"{opening}; "), *ends[0], Run(f" is {number(sizes[0])}."))
     ratio = sizes[0] / sizes[1]

@@ -179,6 +179,8 @@ def test_the_proof_of_a_stacked_net_says_which_weight_it_is_about():
     assert found.proof.weight.name == "weight_hh_l0"
     assert "∂L/∂W_hh^0, max" in plain(figure.scene.proof)
     assert "W_hh^0" in {plain(item.label) for item in figure.scene.dock}
+    assert "|∂L/∂h_1^0| is" in plain(figure.scene.sentence)
+    assert "h_1^0" in {plain(box.label) for box in figure.scene.boxes}
     table = rnn.bptt(stacked.losses, stacked.unrolled.model.parameters["weight_hh_l1_reverse"], stacked.unrolled)
     assert "∂L/∂W_hh^←1, max" in plain(viz.triangle(table).scene.proof)
     assert "∂L/∂W_hh, max" in plain(viz.draw(rnn.read("hell", rnn.RNN)).scene.proof)
