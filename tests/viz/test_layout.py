@@ -326,6 +326,21 @@ def test_cells_are_drawn_by_hand():
                 assert frame.top <= spot.top <= spot.bottom <= frame.bottom, box.id
 
 
+@pytest.mark.parametrize("name", ["lstm", "rnn", *HAND_DRAWN])
+def test_gradients_in_cells_drawn_by_hand_run_apart(name):
+    """No gradient runs over another, not even where two end at the same state: each tip is seen."""
+    runs = []
+    for edge, route in drawn((name, "hello", "cell") if name in CELLS else ("other", name, "cell")).body.wires:
+        points = [*route.back.path.points(), route.back.head[0]]
+        for a, b in itertools.pairwise(points):
+            for along, across in ((0, 1), (1, 0)):
+                if abs(a[across] - b[across]) < 0.01:
+                    runs.append((edge.id, along, a[across], *sorted((a[along], b[along]))))
+    for one, other in itertools.combinations(runs, 2):
+        if one[0] != other[0] and one[1] == other[1] and abs(one[2] - other[2]) < 5:
+            assert min(one[4], other[4]) - max(one[3], other[3]) < 2, (one[0], other[0])
+
+
 def test_a_reverse_net_runs_from_right_to_left():
     """Its states stand left of their cells, take their edges from the right, and start behind the last step."""
     picture = drawn(("other", "bidirectional", "cell"))
