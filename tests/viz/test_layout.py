@@ -13,6 +13,7 @@ import pytest
 import minigrad as mg
 import rnn
 import viz
+from viz.ink import Group
 from viz.layout.picture import Picture
 from viz.layout.sizes import ACTIVATION, CHIP, NOTE, OP, TEXT
 from viz.layout.spot import Spot
@@ -339,6 +340,27 @@ def test_gradients_in_cells_drawn_by_hand_run_apart(name):
     for one, other in itertools.combinations(runs, 2):
         if one[0] != other[0] and one[1] == other[1] and abs(one[2] - other[2]) < 5:
             assert min(one[4], other[4]) - max(one[3], other[3]) < 2, (one[0], other[0])
+
+
+@pytest.mark.parametrize("level", ["cell", "op"])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM, rnn.GRU])
+def test_the_nought_of_an_edge_stands_beside_it_not_on_it(cell, both, level):
+    figure = viz.draw(rnn.read("hel", partial(cell, bidirectional=both)), edges="share", level=level)
+    drawn_of = {group.part: group.items for group in figure.sheet.items[0].items if isinstance(group, Group)}
+    zeros = [(edge, route) for edge, route in figure.picture.body.wires if edge.mark and edge.mark.state == "zero"]
+    assert zeros
+    for edge, placed in zeros:
+        (gradient,) = (item for item in drawn_of[edge.id] if isinstance(item, Group))
+        (word,) = (item for item in gradient.items if isinstance(item, Word))
+        corners = [*placed.route.forward.path.points(16), placed.route.forward.head[0]]
+        line = [
+            (a + (c - a) * n / 64, b + (d - b) * n / 64)
+            for (a, b), (c, d) in itertools.pairwise(corners)
+            for n in range(65)
+        ]
+        assert plain(word.text) == "0"
+        assert not inside(line, place_of(word)), edge.id
 
 
 def test_a_reverse_net_runs_from_right_to_left():
