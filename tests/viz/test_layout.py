@@ -227,14 +227,20 @@ def test_edges_pass_no_box_but_their_own(picture):
 
 
 def test_edges_join_the_boxes_they_name(picture):
-    """An edge from a state may start at the box that makes it: the value is the same."""
+    """In a rolled view an edge from a state may start at the box that makes it: the value is the same."""
     spots = {box.id: spot for box, spot in picture.body.boxes}
-    states = {box.id for box, _ in picture.body.boxes if box.lane}
+    states = {box.id for box, _ in picture.body.boxes if box.lane and picture.scene.level == "rolled"}
     maker = {edge.target: edge.source for edge, _ in picture.body.wires if edge.target in states}
     for edge, route in picture.body.wires:
         starts = [spots[edge.source], spots[maker.get(edge.source, edge.source)]]
         assert min(distance(route.forward.path.start, spot) for spot in starts) < 9, edge.id
         assert distance(route.forward.head[0], spots[edge.target]) < 9, edge.id
+
+
+def test_nothing_comes_back_from_a_state_that_nothing_takes_up(timed):
+    taken = {edge.source for edge, _ in timed.body.wires}
+    states = {box.id for box, _ in timed.body.boxes if box.lane} - taken
+    assert not [e.id for e, _ in timed.body.wires if e.target in states and e.mark and timed.scene.level != "rolled"]
 
 
 def distance(point: tuple[float, float], spot: Spot) -> float:
