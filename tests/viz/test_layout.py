@@ -151,6 +151,14 @@ def test_no_boxes_or_labels_overlap(picture):
         assert not overlap(a, b), f"{one} and {other}"
 
 
+def test_the_dock_keeps_apart_from_the_lines_above_it(picture):
+    titles = [word for word in picture.words if word.anchor == "start" and word.y < picture.origin[1]]
+    (dock,) = [word for word in picture.words if plain(word.text) == "weights"] or [None]
+    if dock is not None:
+        others = [place_of(word).bottom for word in titles if word is not dock and word.y < dock.y]
+        assert place_of(dock).top - max(others) > dock.size, "it reads as one more line of the subtitle"
+
+
 def test_everything_is_inside_the_view_box(picture):
     for name, spot in solids(picture):
         assert spot.left >= 0, name
