@@ -186,6 +186,12 @@ def test_the_proof_of_a_stacked_net_says_which_weight_it_is_about():
     assert "∂L/∂W_hh, max" in plain(viz.draw(rnn.read("hell", rnn.RNN)).scene.proof)
 
 
+def test_pieces_of_weights_say_of_which_layer_they_are():
+    """A GRU whose reset gate acts before takes its weights in pieces: boxes name them, not tags."""
+    scene = viz.draw(rnn.read("he", partial(rnn.GRU, layers=2, reset="before"))).scene
+    assert {"W_hh^0", "W_hh^1"} <= {plain(box.label) for box in scene.boxes if box.role == "affine"}
+
+
 def test_proof_fails_when_a_contribution_is_missing():
     reading = rnn.read("hello", rnn.LSTM)
     found = study(reading)
