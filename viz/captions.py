@@ -211,14 +211,17 @@ def _outside(found: Study) -> list[Node]:
     return outside
 
 
-def note(found: Study, undrawn: int) -> Rich:
-    """Return what is not drawn: the backward pass, `undrawn` edges, operations outside of the steps."""
+def note(found: Study, parts: Assembly) -> Rich:
+    """Return what is not drawn: the backward pass, undrawn edges, operations outside of the steps."""
+    undrawn = parts.undrawn
     notes = []
     if found.sweep is None and found.shared is None:
         notes.append("No gradient: the backward pass was not run.")
     if undrawn:
         notes.append(f"Not drawn: {plural(undrawn, 'edge')} that {'skips' if undrawn == 1 else 'skip'} a step.")
     outside = [node for node in _outside(found) if len(found.losses) < 2 or node is not found.loss]
+    if parts.level == "op":  # an attention shown as one box has these inside
+        outside += [node for s in found.timeline.sequences for node in s.derived if not passed_on(node)]
     if outside:
         names = ", ".join(dict.fromkeys(node.op.name for node in outside))
         notes.append(f"Not drawn: {plural(len(outside), 'operation')} outside the steps ({one_line(names, 60)}).")

@@ -130,7 +130,7 @@ def _assembled(
         captions.sentence(found),
         captions.proof(found, parts),
         captions.hidden(found, times, told),
-        captions.note(found, parts.undrawn),
+        captions.note(found, parts),
         captions.measured(found),
         parts.reference,
         tuple(parts.columns),
