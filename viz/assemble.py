@@ -43,6 +43,8 @@ class Assembly:
     Attributes:
         members: id of a box -> the nodes it stands for; of a dock item -> its parameter.
         uses: id of an edge or a tag -> the uses of nodes it stands for.
+        rows: whether a step takes its own states from the boxes that make them, as rows of boxes are drawn; or
+            from the states, on which then all of their gradient arrives.
 
     Given a `flow`, arrows show its shares, or else the norm of what comes back.
     """
@@ -59,7 +61,7 @@ class Assembly:
         timeline, self.flow = kinds.timeline, flow
         self.kinds, self.timeline, self.run, self.sweep, self.names = kinds, timeline, run, sweep, names
         self.grouping: Grouping = cells if level == "cell" else ops
-        self.level = level
+        self.level, self.rows = level, level == "op"
         self.columns: list[Column] = []
         self.boxes: list[Box] = []
         self.edges: list[Edge] = []
@@ -275,12 +277,8 @@ class Assembly:
                 continue
             maker = owner[node]
             source, adjoint, uses = f"{maker.key}@{t}", self.adjoint([node]), self.timeline.users[node]
-            if self.level == "op":
-                uses = self.crossing(node, t)
-                self.add_edge(source, self.pills[node], handed_on(self.sent(uses)), node, uses)
-                continue
             inside = [g for g in groups if g is not maker and g.cell == maker.cell and self._uses(g, node)]
-            if inside:
+            if inside and self.level != "op":
                 fan = f"{lane.key}.fan@{t}"
                 title = self.title_of(node, plain(self.state_label(lane, t)))
                 cell = f"{cell_name(self.timeline.cell(node))}cell"
@@ -292,6 +290,9 @@ class Assembly:
                 taken = {member for group in near for member in group.members}
                 uses = [use for use in uses if use.user not in taken]
                 source, adjoint = fan, self.sent(uses)
+            if self.rows:
+                uses = self.crossing(node, t)
+                adjoint = self.sent(uses)
             self.add_edge(source, self.pills[node], handed_on(adjoint), node, uses)
 
     def _uses(self, group: Group, node: Node) -> bool:
@@ -330,7 +331,7 @@ class Assembly:
         if bus is not None and arg not in owner:
             return bus.enter or None
         if arg in owner:
-            same = self.level == "op" or (owner[arg].cell is not None and owner[arg].cell == group.cell)
+            same = self.rows or (owner[arg].cell is not None and owner[arg].cell == group.cell)
             if arg in self.pills and not same:
                 return self.pills[arg]
             return self.fans.get(arg, f"{owner[arg].key}@{t}")

@@ -16,7 +16,7 @@ from minigrad import Node
 
 from . import shares
 from .assemble import Assembly
-from .labels import name_of, short
+from .labels import above, name_of, short
 from .measure import norm
 from .phases import passed_on
 from .scene import Level
@@ -27,6 +27,8 @@ from .words import Rich, Run, number, one_line, plural, rich, tick, unbroken
 
 MOST_DERIVATIVES = 4
 """Most derivatives told in the sentence of a graph without time."""
+LEAST_RATE = 0.0005
+"""Decades a step from which on a gradient is said to shrink or grow."""
 
 
 def title(found: Study) -> Rich:
@@ -104,14 +106,17 @@ def _decades(found: Study) -> Rich:
     sizes = [norm(sweep.adjoints[lane[t]]) for t in (first, last)]
     name = one_line(lanes[0].name, 8)
     told = [found.timeline.told(t) for t in (first, last)]
-    ends = [(Run(f"|∂L/∂{name}{'′' * phase}"), Run(str(t + 1), "sub"), Run("|")) for phase, t in told]
+    place = above(found.timeline.cell(lanes[0].last)[1], lanes[0].reverse, layers=found.kinds.layered)
+    ends = [(Run(f"|∂L/∂{name}{'′' * phase}"), Run(str(t + 1), "sub"), *place, Run("|")) for phase, t in told]
     if not all(0 < size < math.inf for size in sizes):
         return (Run(f"{opening}; "), *ends[0], Run(f" is {number(sizes[0])}."))
     ratio = sizes[0] / sizes[1]
-    rate = round(abs(math.log10(ratio)) / (last - first), 3)
-    trend = f"{'shrinks' if ratio < 1 else 'grows'} by {number(rate)} decades a step" if rate else "keeps its size"
-    if not rate and abs(math.log10(ratio)) > 0.1:
-        trend = "hardly changes from step to step"
+    decades = abs(math.log10(ratio))
+    rate = decades / (last - first)
+    if rate >= LEAST_RATE:
+        trend = f"{'shrinks' if ratio < 1 else 'grows'} by {number(rate)} decades a step"
+    else:
+        trend = "hardly changes from step to step" if decades > 0.1 else "keeps its size"
     return (
         Run(f"{opening}; "),
         *ends[0],
@@ -206,14 +211,17 @@ def _outside(found: Study) -> list[Node]:
     return outside
 
 
-def note(found: Study, undrawn: int) -> Rich:
-    """Return what is not drawn: the backward pass, `undrawn` edges, operations outside of the steps."""
+def note(found: Study, parts: Assembly) -> Rich:
+    """Return what is not drawn: the backward pass, undrawn edges, operations outside of the steps."""
+    undrawn = parts.undrawn
     notes = []
     if found.sweep is None and found.shared is None:
         notes.append("No gradient: the backward pass was not run.")
     if undrawn:
         notes.append(f"Not drawn: {plural(undrawn, 'edge')} that {'skips' if undrawn == 1 else 'skip'} a step.")
     outside = [node for node in _outside(found) if len(found.losses) < 2 or node is not found.loss]
+    if parts.level == "op":  # an attention shown as one box has these inside
+        outside += [node for s in found.timeline.sequences for node in s.derived if not passed_on(node)]
     if outside:
         names = ", ".join(dict.fromkeys(node.op.name for node in outside))
         notes.append(f"Not drawn: {plural(len(outside), 'operation')} outside the steps ({one_line(names, 60)}).")

@@ -13,7 +13,7 @@ from minigrad import Edge, Node
 from minigrad.collector import uncollected
 from minigrad.paths import Flow
 
-from . import captions, engines
+from . import captions, engines, layout
 from .assemble import Assembly, Names
 from .figure import Figure
 from .opened import Opened
@@ -109,16 +109,19 @@ def figure_of(
 ) -> Figure:
     """Return the figure of `found` at `level`, which knows the nodes behind its boxes and edges."""
     scene, parts = _assembled(found, level, steps, sites, step)
-    picture = None if engine == "lanes" else engines.placed(scene)
+    picture = engines.placed(scene) if engine != "lanes" else layout.by_hand(scene) if scene.level == "cell" else None
+    if engine == "lanes" and scene.level == "cell" and picture is None:
+        scene, parts = _assembled(found, level, steps, sites, step, rows=True)
     return Figure(scene, theme, Behind(found, parts.members, parts.uses, sites, flow or found.shared), picture)
 
 
 def _assembled(
-    found: Study, level: Level, steps: int | None, sites: bool, step: int | None = None
+    found: Study, level: Level, steps: int | None, sites: bool, step: int | None = None, rows: bool = False
 ) -> tuple[Scene, Assembly]:
     making, level, times, told = _chosen(found, level, steps, step)
     inputs = {t: found.text[t] for t in found.timeline.times} if found.text else {}
     parts = making(found.kinds, level, found.run, found.sweep, Names(inputs, found.remarks, sites), found.shared)
+    parts.rows |= rows
     parts.build(times)
     scene = Scene(
         level,
@@ -127,7 +130,7 @@ def _assembled(
         captions.sentence(found),
         captions.proof(found, parts),
         captions.hidden(found, times, told),
-        captions.note(found, parts.undrawn),
+        captions.note(found, parts),
         captions.measured(found),
         parts.reference,
         tuple(parts.columns),

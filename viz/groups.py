@@ -325,5 +325,5 @@ def _weights_of(kinds: Kinds, group: Group) -> Rich:
     label: list[Run] = []
     for place, parameter in enumerate(found):
         label += [Run(" ")] if place else []
-        label += name_of(parameter.name or "w")
+        label += name_of(parameter.name or "w", layers=kinds.layered)
     return tuple(label) or (Run("affine"),)

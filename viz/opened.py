@@ -176,7 +176,8 @@ class Opened(Assembly):
             line: list[Run] = [Run("Rows of ")]
             for place, (_, label) in enumerate(sorted(labels.items())):
                 line += [Run(", ")] * bool(place) + [*label]
-            rows = ", ".join(f"{gate} {low + 1}–{high}" for (low, high), taken in gates for gate in taken)
+            spans = (f"{gate} {low + 1}–{high}" for (low, high), taken in gates for gate in taken)
+            rows = ", ".join(map(unbroken, spans))
             yield (*line, Run(f": {rows}."))
         functions = [node for head in self.maths.heads for node in self.maths.functions(head)]
         if self.run is not None and any(node.op.name in SQUASHING for node in functions):

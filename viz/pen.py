@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from .colour import cividis, ink_on
 from .ink import Circle, Group, Item, Rect, Shape, Sheet, area, line
 from .layout.picture import Picture, Sample
-from .layout.routes import Arrow, Path, Point, arrow, towards
+from .layout.routes import Arrow, Path, Point, arrow, nearest, towards
 from .layout.sizes import ACTIVATION, CHIP, FIGURES, MOST_LOOKS, NOTE, NOTED, OP, SHARE, TEXT, look_width
 from .layout.spot import Spot
 from .layout.stamp import Placed, Word
@@ -86,7 +86,7 @@ def _edge(
     if edge.mark is None:
         return Group(forward, title=edge.title, offset=at, part=edge.id)
     gaps = tuple(_gaps(edge.mark, placed, scale, lefts)) if route.over else ()
-    back = _gradient(edge.mark, route.back, scale)
+    back = _gradient(edge.mark, route.back, scale, route.forward)
     items: tuple[Item, ...] = (*forward, *gaps, back) if edge.mark.share is None else (*gaps, back, *forward)
     return Group(items, "", edge.title, at, edge.id)
 
@@ -100,7 +100,7 @@ def _gaps(mark: Mark, placed: Placed, scale: Scale, lefts: Sequence[float]) -> I
         yield line(ground, ((x, y - 9), (x, y + 9)), wide)
 
 
-def _gradient(mark: Mark, arrow: Arrow, scale: Scale) -> Group:
+def _gradient(mark: Mark, arrow: Arrow, scale: Scale, forward: Arrow | None = None) -> Group:
     stroke, head = Shape("r", arrow.path), area("rh", arrow.head)
     if mark.state == "measured" and not scale.below(mark.size):
         wide = scale.width(mark.size)
@@ -109,7 +109,7 @@ def _gradient(mark: Mark, arrow: Arrow, scale: Scale) -> Group:
     if mark.state == "measured":
         return Group((stroke, head if mark.share is None else area("rh", _small(arrow.head))), "below")
     if mark.state == "zero":
-        return Group((stroke, _nought(arrow)), "zero")
+        return Group((stroke, _nought(arrow, forward)), "zero")
     if mark.state == "cut":
         return Group((_bar(arrow),), "cut")
     name = "hollow" if mark.state == "structural" else "nan"
@@ -130,16 +130,13 @@ def _small(head: tuple[Point, Point, Point]) -> tuple[Point, Point, Point]:
     return tip, towards(tip, left, 0.6 * math.dist(tip, left)), towards(tip, right, 0.6 * math.dist(tip, right))
 
 
-def _nought(arrow: Arrow) -> Word:
-    """Return a `0` beside the middle of the longest stretch of a dotted edge."""
-    points = arrow.path.points()
-    stretches = list(itertools.pairwise(points))
-    (ax, ay), (bx, by) = max(stretches, key=lambda pair: abs(pair[0][0] - pair[1][0]) + abs(pair[0][1] - pair[1][1]))
-    upright = abs(by - ay) > abs(bx - ax)
-    x, y = (ax + bx) / 2 - (8 if upright else 0), (ay + by) / 2 + (5 if upright else -4)
-    if abs(bx - ax) > 1 and abs(by - ay) > 1:
-        x, y = (ax + bx) / 2 - 6, (ay + by) / 2 + 13
-    return Word((Run("0"),), x, y, ACTIVATION)
+def _nought(arrow: Arrow, forward: Arrow | None) -> Word:
+    """Return a `0` beside the middle of the longest stretch of a dotted edge, on the side away from `forward`."""
+    (ax, ay), (bx, by) = max(itertools.pairwise(arrow.path.points()), key=lambda pair: math.dist(*pair))
+    x, y = (ax + bx) / 2, (ay + by) / 2
+    near = (x, y + 1) if forward is None else nearest((x, y), forward.path)
+    off = math.dist(near, (x, y)) or 1.0
+    return Word((Run("0"),), x + 8 * (x - near[0]) / off, y + 9 * (y - near[1]) / off + 5, ACTIVATION)
 
 
 def _bar(arrow: Arrow) -> Shape:

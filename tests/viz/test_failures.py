@@ -31,7 +31,9 @@ def test_the_wrong_edge_is_marked_and_no_other():
     chosen = [edge for edge in figure.scene.edges if edge.mark is not None and edge.mark.state == "wrong"]
     assert len(chosen) == 1
     assert hidden in figure.behind.members[chosen[0].target]
-    assert "wrong gradient" in figure.svg
+    legend = {plain(word.text) for word in figure.picture.words}
+    assert "wrong gradient" in legend
+    assert "gradient" not in legend, "no other arrow is drawn"
 
 
 def test_the_picture_says_what_failed_and_calls_inputs_by_name():

@@ -13,6 +13,7 @@ import pytest
 import minigrad as mg
 import rnn
 import viz
+from viz.ink import Group
 from viz.layout.picture import Picture
 from viz.layout.sizes import ACTIVATION, CHIP, NOTE, OP, TEXT
 from viz.layout.spot import Spot
@@ -150,6 +151,14 @@ def test_no_boxes_or_labels_overlap(picture):
         assert not overlap(a, b), f"{one} and {other}"
 
 
+def test_the_dock_keeps_apart_from_the_lines_above_it(picture):
+    titles = [word for word in picture.words if word.anchor == "start" and word.y < picture.origin[1]]
+    (dock,) = [word for word in picture.words if plain(word.text) == "weights"] or [None]
+    if dock is not None:
+        others = [place_of(word).bottom for word in titles if word is not dock and word.y < dock.y]
+        assert place_of(dock).top - max(others) > dock.size, "it reads as one more line of the subtitle"
+
+
 def test_everything_is_inside_the_view_box(picture):
     for name, spot in solids(picture):
         assert spot.left >= 0, name
@@ -226,14 +235,20 @@ def test_edges_pass_no_box_but_their_own(picture):
 
 
 def test_edges_join_the_boxes_they_name(picture):
-    """An edge from a state may start at the box that makes it: the value is the same."""
+    """In a rolled view an edge from a state may start at the box that makes it: the value is the same."""
     spots = {box.id: spot for box, spot in picture.body.boxes}
-    states = {box.id for box, _ in picture.body.boxes if box.lane}
+    states = {box.id for box, _ in picture.body.boxes if box.lane and picture.scene.level == "rolled"}
     maker = {edge.target: edge.source for edge, _ in picture.body.wires if edge.target in states}
     for edge, route in picture.body.wires:
         starts = [spots[edge.source], spots[maker.get(edge.source, edge.source)]]
         assert min(distance(route.forward.path.start, spot) for spot in starts) < 9, edge.id
         assert distance(route.forward.head[0], spots[edge.target]) < 9, edge.id
+
+
+def test_nothing_comes_back_from_a_state_that_nothing_takes_up(timed):
+    taken = {edge.source for edge, _ in timed.body.wires}
+    states = {box.id for box, _ in timed.body.boxes if box.lane} - taken
+    assert not [e.id for e, _ in timed.body.wires if e.target in states and e.mark and timed.scene.level != "rolled"]
 
 
 def distance(point: tuple[float, float], spot: Spot) -> float:
@@ -324,6 +339,42 @@ def test_cells_are_drawn_by_hand():
                 frame = next(s for c, s in picture.body.frames if (c.key, c.column) == (box.cell, box.column))
                 assert frame.left <= spot.left <= spot.right <= frame.right, box.id
                 assert frame.top <= spot.top <= spot.bottom <= frame.bottom, box.id
+
+
+@pytest.mark.parametrize("name", ["lstm", "rnn", *HAND_DRAWN])
+def test_gradients_in_cells_drawn_by_hand_run_apart(name):
+    """No gradient runs over another, not even where two end at the same state: each tip is seen."""
+    runs = []
+    for edge, route in drawn((name, "hello", "cell") if name in CELLS else ("other", name, "cell")).body.wires:
+        points = [*route.back.path.points(), route.back.head[0]]
+        for a, b in itertools.pairwise(points):
+            for along, across in ((0, 1), (1, 0)):
+                if abs(a[across] - b[across]) < 0.01:
+                    runs.append((edge.id, along, a[across], *sorted((a[along], b[along]))))
+    for one, other in itertools.combinations(runs, 2):
+        if one[0] != other[0] and one[1] == other[1] and abs(one[2] - other[2]) < 5:
+            assert min(one[4], other[4]) - max(one[3], other[3]) < 2, (one[0], other[0])
+
+
+@pytest.mark.parametrize("level", ["cell", "op"])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM, rnn.GRU])
+def test_the_nought_of_an_edge_stands_beside_it_not_on_it(cell, both, level):
+    figure = viz.draw(rnn.read("hel", partial(cell, bidirectional=both)), edges="share", level=level)
+    drawn_of = {group.part: group.items for group in figure.sheet.items[0].items if isinstance(group, Group)}
+    zeros = [(edge, route) for edge, route in figure.picture.body.wires if edge.mark and edge.mark.state == "zero"]
+    assert zeros
+    for edge, placed in zeros:
+        (gradient,) = (item for item in drawn_of[edge.id] if isinstance(item, Group))
+        (word,) = (item for item in gradient.items if isinstance(item, Word))
+        corners = [*placed.route.forward.path.points(16), placed.route.forward.head[0]]
+        line = [
+            (a + (c - a) * n / 64, b + (d - b) * n / 64)
+            for (a, b), (c, d) in itertools.pairwise(corners)
+            for n in range(65)
+        ]
+        assert plain(word.text) == "0"
+        assert not inside(line, place_of(word)), edge.id
 
 
 def test_a_reverse_net_runs_from_right_to_left():

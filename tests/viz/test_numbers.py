@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 import rnn
 import viz
+from viz import captions
 from viz.drawing import scene_of
 from viz.measure import backward, mark, norm
 from viz.proof import prove
@@ -122,6 +123,18 @@ def test_remarks_are_the_models_probabilities():
         assert note == f"p({label}) = {number(float(chance))}"
 
 
+@pytest.mark.parametrize("cell", [rnn.RNN, rnn.LSTM, rnn.GRU])
+@pytest.mark.parametrize("text", ["the", "learning", "it was the best of times, it was the wor"])
+def test_decades_a_step_agree_with_the_ratio_they_stand_beside(cell, text):
+    found = study(rnn.read(text, cell))
+    lane, steps = found.timeline.lanes[0].nodes, len(text) - 1
+    first, last = (norm(found.sweep.adjoints[lane[t]]) for t in (0, steps - 1))
+    rate = abs(math.log10(first / last)) / (steps - 1)
+    said = plain(captions.sentence(found))
+    assert f"is {number(first / last)} times" in said
+    assert (f"by {number(rate)} decades a step" in said) == (rate >= 0.0005)
+
+
 def test_figure_of_a_net_without_a_loss_says_that_nothing_flowed_back():
     scene = viz.draw(rnn.unroll(rnn.LSTM(3, 4, rng=0), np.ones((4, 1, 3)))).scene
     assert all(edge.mark is None for edge in scene.edges)
@@ -166,9 +179,17 @@ def test_the_proof_of_a_stacked_net_says_which_weight_it_is_about():
     assert found.proof.weight.name == "weight_hh_l0"
     assert "∂L/∂W_hh^0, max" in plain(figure.scene.proof)
     assert "W_hh^0" in {plain(item.label) for item in figure.scene.dock}
+    assert "|∂L/∂h_1^0| is" in plain(figure.scene.sentence)
+    assert "h_1^0" in {plain(box.label) for box in figure.scene.boxes}
     table = rnn.bptt(stacked.losses, stacked.unrolled.model.parameters["weight_hh_l1_reverse"], stacked.unrolled)
     assert "∂L/∂W_hh^←1, max" in plain(viz.triangle(table).scene.proof)
     assert "∂L/∂W_hh, max" in plain(viz.draw(rnn.read("hell", rnn.RNN)).scene.proof)
+
+
+def test_pieces_of_weights_say_of_which_layer_they_are():
+    """A GRU whose reset gate acts before takes its weights in pieces: boxes name them, not tags."""
+    scene = viz.draw(rnn.read("he", partial(rnn.GRU, layers=2, reset="before"))).scene
+    assert {"W_hh^0", "W_hh^1"} <= {plain(box.label) for box in scene.boxes if box.role == "affine"}
 
 
 def test_proof_fails_when_a_contribution_is_missing():

@@ -24,7 +24,7 @@ from viz.equations import Equations
 from viz.figure import WRITERS
 from viz.opened import FLAT
 from viz.study import study
-from viz.words import NO_BREAK, Rich, Run, plain
+from viz.words import NO_BREAK, Rich, Run, plain, wrap
 
 from .subjects import IN_TIME
 
@@ -159,7 +159,9 @@ def test_stacked_nets_name_layers_and_the_key_says_which_rows_a_gate_takes():
     scene = viz.draw(rnn.read("hello", partial(rnn.LSTM, layers=2)), level="open", step=1).scene
     written = [plain(equation.formula).replace(NO_BREAK, " ") for equation in scene.equations]
     assert "f_2^1 = σ(W_if^1 h_2^0 + b_if^1 + W_hf^1 h_1^1 + b_hf^1)" in written
-    assert plain(scene.key[0]).endswith("b_hh^1: i 1–8, f 9–16, g 17–24, o 25–32.")
+    assert plain(scene.key[0]).replace(NO_BREAK, " ").endswith("b_hh^1: i 1–8, f 9–16, g 17–24, o 25–32.")
+    lines = [plain(line) for room in range(60, 700, 5) for line in wrap(scene.key[0], 10, room)]
+    assert not {"i", "f", "g", "o"} & {line.split(" ")[-1] for line in lines}, "a gate stands on one line with its rows"
 
 
 def own_cell(rows: bool) -> mg.Node:

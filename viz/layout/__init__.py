@@ -13,7 +13,7 @@ from .stamp import Body
 SLIDE = 1600.0, 620.0
 """Room for the columns of a figure that has a slide for itself."""
 
-__all__ = ["Picture", "arrange"]
+__all__ = ["Picture", "arrange", "by_hand"]
 
 
 def arrange(scene: Scene, narrowest: float = NARROWEST) -> Picture:
@@ -21,13 +21,19 @@ def arrange(scene: Scene, narrowest: float = NARROWEST) -> Picture:
     if scene.level == "rolled":
         shown, body = loops.arrange(scene, _rows)
         return compose(shown, panel.beside(body, shown), narrowest)
-    if scene.level == "cell":
-        try:
-            return compose(scene, cells.arrange(scene), narrowest)
-        except cells.NotACell:
-            pass
+    found = by_hand(scene, narrowest) if scene.level == "cell" else None
+    if found is not None:
+        return found
     scene, body = _rows(scene)
     return compose(scene, panel.beside(body, scene), narrowest)
+
+
+def by_hand(scene: Scene, narrowest: float = NARROWEST) -> Picture | None:
+    """Return `scene`, of cells, as one draws it by hand; None if its cells have another shape and stand in rows."""
+    try:
+        return compose(scene, cells.arrange(scene), narrowest)
+    except cells.NotACell:
+        return None
 
 
 def _rows(scene: Scene) -> tuple[Scene, Body]:

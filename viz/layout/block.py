@@ -57,7 +57,7 @@ class Block:
             self.bar,
             {key: turn(spot) for key, spot in self.spots.items()},
             {key: [turn(spot) for spot in row] for key, row in self.chips.items()},
-            {name: _turned(found, width) for name, found in self.routes.items()},
+            {name: mirrored(found, width) for name, found in self.routes.items()},
             self.lanes,
             self.under,
         )
@@ -75,7 +75,9 @@ class Block:
         )
 
 
-def _turned(found: Route, width: float) -> Route:
+def mirrored(found: Route, width: float) -> Route:
+    """Return `found` as its mirror image in a column of `width`."""
+
     def turn(point: Point) -> Point:
         return (width - point[0], point[1])
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ..scene import Scene
 from ..words import width
-from .block import BESIDE_RISER, NotACell, route
+from .block import BESIDE_RISER, NotACell, mirrored, route
 from .building import BETWEEN, CHANNEL, MERGE, STOREY, Building, Room
 from .routes import Point
 from .sizes import NOTE, TEXT, chip_row
@@ -22,6 +22,8 @@ __all__ = ["NotACell", "arrange"]
 
 APART = 28.0
 GAP_WORDS = 26.0
+ASIDE = 3.0
+"""How much farther in what leaves a backward cell rises: bridges of both directions, face to face, keep apart."""
 
 
 def arrange(scene: Scene, room: Room | None = None) -> Body:
@@ -129,14 +131,15 @@ class Step:
             x = start.x if start.w <= end.w else end.x
             return self._bent([(x, start.top), (x, end.bottom)])
         backward = self.storey[source] in self.building.backward
-        riser = BESIDE_RISER if backward else self.building.width - BESIDE_RISER
+        riser = BESIDE_RISER + ASIDE if backward else self.building.width - BESIDE_RISER
         side = start.left if backward else start.right
         pointed = self.local.boxes[target].role == "loss"
         if target in self.above and not pointed:
-            return self._bent([(side, start.y), (riser, start.y), (riser, end.bottom)])
+            return self._bent([(side, start.y), (riser, start.y), (riser, end.bottom)], backward)
         port = end.x if pointed else end.x + (-1 if backward else 1) * end.w / 4
         turn = end.bottom + (BETWEEN if target in self.above else self.building.room.between) / 2
-        return self._bent([(side, start.y), (riser, start.y), (riser, turn), (port, turn), (port, end.bottom)])
+        corners = [(side, start.y), (riser, start.y), (riser, turn), (port, turn), (port, end.bottom)]
+        return self._bent(corners, backward)
 
     def _gather(self, source: str, end: Spot) -> Route:
         """Return the route of a bus to its next stop, or of a state or an output up to it."""
@@ -168,12 +171,17 @@ class Step:
     def _between(self, start: Spot, frame: Spot) -> bool:
         return any(frame.bottom < other.y < start.top for other in self.out.frames.values())
 
-    def _bent(self, corners: Sequence[Point]) -> Route:
-        """Return the route through `corners`, with a bridge over every lane that an upright stretch passes."""
+    def _bent(self, corners: Sequence[Point], backward: bool = False) -> Route:
+        """Return the route through `corners`, with a bridge over every lane that an upright stretch passes.
+
+        Of a `backward` cell it is the mirror image of that of the other direction, its gradient on the other side.
+        """
         over = []
         for (ax, ay), (bx, by) in itertools.pairwise(corners):
             if ax == bx:
                 over += [y for y, left, right in self._levels() if left < ax < right and min(ay, by) < y < max(ay, by)]
+        if backward:
+            return mirrored(route([(-x, y) for x, y in corners], over=over), 0.0)
         return route(corners, over=over)
 
     def _levels(self) -> list[tuple[float, float, float]]:

@@ -114,13 +114,14 @@ class Gated:
             out.chips[self.sum] = chip_row(inside.boxes[self.sum], out.spots[self.sum])
         pill = measure.frame + 6 + measure.pill / 2
         out.spots[self.state] = Spot(pill, TOP, measure.pill, inside.sizes[self.state][1])
-        out.lanes[self.state] = TOP
+        out.lanes[self.state], out.under = TOP, frozenset({self.state})
         paths = self._paths(out.spots, x, measure.lead)
         for name, pair in inside.edges.items():
             if pair not in paths:
                 raise NotACell
             hops = [middle] if pair in ((self.update, self.carry), (self.update, self.rest)) and not self.after else []
-            out.routes[name] = route(paths[pair], over=hops)
+            # Between two cells it returns below the lane: above it comes what leaves the state for other boxes.
+            out.routes[name] = route(paths[pair], -1 if pair[1] == self.fork else 1, hops)
         return out
 
     def _paths(self, at: Mapping[str, Spot], x: Mapping[str, float], lead: float) -> dict[tuple[str, str], list[Point]]:

@@ -69,7 +69,7 @@ def compose(scene: Scene, body: Body, narrowest: float = NARROWEST) -> Picture:
     dock = _dock_width(scene)
     full = max(narrowest, body.width + dock + 2 * EDGE)
     size = max(14.0, 14.0 * full / 1250)
-    body.height = max(body.height, DOCKED * len(scene.dock) + 2 * NOTE)
+    body.height = max(body.height, DOCKED * len(scene.dock) + 4 * NOTE)
     picture = Picture(scene, body, (0.0, 0.0), full, 0.0, size)
     y = _title(picture)
     left = (full - body.width - dock) / 2
@@ -195,7 +195,7 @@ def _glyphs(scene: Scene, size: float) -> list[_Item]:
     glyphs = GLYPHS | ({"parameter": "parameter"} if "parameter" in roles else {})
     roles_shown = {*roles, "parameter"} if scene.dock else set(roles)
     items = [_Item("forward", (Run("forward"),), 2.2 * size)]
-    if scene.shows == "magnitude" and any(edge.mark for edge in scene.edges):
+    if scene.shows == "magnitude" and any(edge.mark and edge.mark.state == "measured" for edge in scene.edges):
         items.append(_Item("gain", (Run("gradient"),), 2.2 * size, 2.0))
     wide = {"state": 1.7, "parameter": 1.7, "loss": 1.6, "affine": 1.6, "op": 1.6, "delay": 1.7, "closed": 1.6}
     items += [

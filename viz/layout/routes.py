@@ -82,6 +82,17 @@ def towards(a: Point, b: Point, distance: float) -> Point:
     return (a[0] + (b[0] - a[0]) * distance / length, a[1] + (b[1] - a[1]) * distance / length)
 
 
+def nearest(point: Point, path: Path) -> Point:
+    """Return the point of `path` that lies nearest to `point`."""
+    found = []
+    for (ax, ay), (bx, by) in itertools.pairwise(path.points()):
+        dx, dy = bx - ax, by - ay
+        along = ((point[0] - ax) * dx + (point[1] - ay) * dy) / (dx * dx + dy * dy or 1.0)
+        along = min(1.0, max(0.0, along))
+        found.append((ax + along * dx, ay + along * dy))
+    return min(found, key=lambda at: math.dist(at, point))
+
+
 def rounded(corners: Sequence[Point], radius: float = CORNER) -> Path:
     """Return the path through `corners` with its bends rounded."""
     steps: list[tuple[Point, ...]] = []
