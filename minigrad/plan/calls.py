@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..node import Shape
+from .terms import key_of
 from .view import View
 
 Dtype = np.dtype[Any]
@@ -56,12 +57,7 @@ class Calls:
 
     def kernel(self, op: str, kernel: Callable[..., Any], params: dict[str, Any], out: Operand, args: Any) -> None:
         """Append a call of an op's own kernel, its result copied to its place."""
-        key: Any
-        try:
-            key = (op, kernel, tuple(params.items()))
-            hash(key)
-        except TypeError:
-            key = (op, kernel, id(params))
+        key = op, kernel, key_of(params)
         if key not in self._others:
             word = re.sub(r"\W", "_", op)
             self._others[key] = f"{word}_{len(self._others)}", _storing(kernel, params)

@@ -66,7 +66,7 @@ class Layout:
         for term in graph.terms:
             if term.op == "assemble" and term.params["covered"]:
                 for piece, index in zip(term.args, term.params["indices"], strict=True):
-                    if self._computed(piece) and not self._parent[piece.number] and piece.dtype == term.dtype:
+                    if self._computed(piece) and not self._parent[piece.number]:
                         self._parent[piece.number] = (term, index)
 
     def _nest_operands(self, graph: Graph) -> None:
@@ -80,7 +80,6 @@ class Layout:
                     and self._computed(arg)
                     and arg.shape == term.shape
                     and arg.dtype == term.dtype
-                    and not self._parent[arg.number]
                     and arg not in exposed
                     and arg.op != "concat"
                     # The one computed first has been waiting longest: sharing its place saves most.
@@ -129,7 +128,8 @@ class Layout:
             alike: dict[object, dict[Term, None]] = {}
             for term in members:
                 root = self._root[term.number]
-                alike.setdefault((root.op, root.shape, root.dtype), {})[root] = None
+                op = root.op if root.args else "leaf"
+                alike.setdefault((op, root.shape, root.dtype), {})[root] = None
             for roots in alike.values():
                 # Leaves are read where the caller has them, unless copying them saves a call for each.
                 if len(roots) > 1 and (all(root.args for root in roots) or 2 * len(roots) > len(members)):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..node import Array
-from .terms import VIEWS, Rule, Term
+from .terms import VIEWS, Rule, Term, key_of
 
 # Constants above this many bytes are not compared with each other, nor is a larger one made by folding.
 _SMALL = 1 << 16
@@ -40,12 +40,9 @@ def _key(term: Term) -> Any:
         if value is None or value.nbytes > _SMALL:
             return None
         return "constant", value.shape, value.dtype, value.tobytes()
-    key = (term.op, term.args, tuple(term.params.items()), term.dtype)
-    try:
-        hash(key)
-    except TypeError:
-        return None
-    return key
+    # Most parameters are those of views, whole numbers all of them.
+    params = tuple(term.params.items()) if term.op in VIEWS else key_of(term.params)
+    return term.op, term.args, params, term.dtype
 
 
 def tidy() -> Rule:
@@ -86,16 +83,15 @@ def fold() -> Rule:
         for arg in term.args:
             if arg not in known:
                 return term
-        if term.kernel is None:
-            return term
         if term.nbytes > _SMALL and term.op not in VIEWS:
             return term
+        assert term.kernel is not None
         with np.errstate(all="ignore"):
             computed = np.asarray(term.kernel(*[known[arg] for arg in term.args], **term.params))
         if term.op in VIEWS:
             known[term] = computed
             return term
-        leaf = Term("leaf", (), {}, term.shape, term.dtype, leaf=constant(computed), origin=term.origin)
+        leaf = Term("constant", (), {}, term.shape, term.dtype, leaf=constant(computed), origin=term.origin)
         known[leaf] = computed
         return leaf
 
@@ -103,7 +99,5 @@ def fold() -> Rule:
 
 
 def constant_value(term: Term) -> Array | None:
-    """The value of a constant leaf; None for every other term."""
-    if term.leaf is None or term.leaf.op.name != "constant":
-        return None
-    return term.leaf._value
+    """The value of a constant; None for every other term."""
+    return None if term.leaf is None or term.op != "constant" else term.leaf._value

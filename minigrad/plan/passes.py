@@ -13,7 +13,7 @@ from .terms import Graph, Rule, Term, alive, from_nodes
 from .widen import widen
 
 # The passes that look at one term at a time.
-LOCAL: dict[str, Callable[[], Rule]] = {"fold": fold, "tidy": tidy, "merge": merge}
+LOCAL: dict[str, Callable[[], Rule]] = {"tidy": tidy, "fold": fold, "merge": merge}
 
 # The passes that rewrite the whole graph, in the order they run.
 REWRITES: dict[str, Callable[[Graph], Graph]] = {

@@ -32,7 +32,7 @@ def regroup(graph: Graph, passes: Collection[str]) -> Graph:
     if "regroup_products" in passes:
         bounds = Bounds(graph)
         products = _regrouped_products(graph, bounds, roles, count)
-        guarded = bounds.leaves_behind({product.b for product in products.values()})
+        guarded = bounds.leaves_behind({factor for _, b, c in products.values() for factor in (b, c)})
     rewriter = Rewriter(graph)
     for term, (first, *others, last) in sums.items():
         total = first

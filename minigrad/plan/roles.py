@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .terms import VIEWS, Graph, Term
+from .terms import VIEWS, Graph, Term, key_of
 
 _ROUNDS = 4
 
@@ -154,16 +154,9 @@ def _edges(told: _Told, place: Numbers, base: Sequence[Term]) -> _Edges:
 
 
 def _loosened(term: Term) -> Any:
-    params = term.params
-    if not params:
-        return None
     if term.op == "assemble":
-        return tuple([_ranges(index) for index in params["indices"]])
-    try:
-        hash(key := tuple(params.items()))
-    except TypeError:
-        return id(term)
-    return key
+        return tuple([_ranges(index) for index in term.params["indices"]])
+    return key_of(term.params)
 
 
 def _ranges(index: Iterable[Any]) -> tuple[Any, ...]:

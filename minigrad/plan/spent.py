@@ -62,6 +62,7 @@ class _Search:
                 places = zip(term.args, term.params["indices"], strict=True)
                 if pieces := [(piece, index) for piece, index in places if nested[piece.number] == (term, index)]:
                     self.pieces[term] = pieces
+        # What is read after everything else, as an output is, or in pieces as well.
         self.kept = {base[term.number] for term in graph.outputs} | set(self.pieces)
         # Which part of its base a term shows, and the uses of each base and of what lies in it.
         self.part: list[Index | None] = [None] * len(graph.terms)
@@ -75,7 +76,7 @@ class _Search:
 
     def place(self, term: Term) -> None:
         """Find a host for the term, if it lies nowhere else and may lie in one."""
-        if self.when[term.number] < 0 or self.nested[term.number] or term.op in ("concat", "place"):
+        if self.when[term.number] < 0 or self.nested[term.number]:
             return
         pieces = self.pieces.get(term, [])
         if term.op == "assemble" and len(pieces) < len(term.args):
@@ -83,8 +84,7 @@ class _Search:
         if not pieces:
             first = self._chain(term)[0]
             for host, part in self._read_by(first):
-                # In a part of the host its rows would lie apart, and every later call would be slower.
-                if part is None and self._fits(term, host) and self._free(host, part, first):
+                if self._fits(term, host) and self._free(host, part, first):
                     self._settle(term, host)
                     return
             return
@@ -120,10 +120,9 @@ class _Search:
 
     def _settle(self, term: Term, host: Term) -> None:
         self.host[term.number] = host
+        self.uses[host] += self.uses[term]
         if term in self.kept:
-            self.kept.add(host)  # an output that lies in it is read after everything else
-        for tenant, place in ((term, None), *self.pieces.get(term, [])):
-            self.uses[host] += [(user, _inside(place, part)) for user, part in self.uses[tenant]]
+            self.kept.add(host)
 
     def _read_by(self, writer: Term) -> list[Spot]:
         """The hosts, and the part of each, that `writer` reads element by element and reads nothing else of."""
@@ -132,31 +131,26 @@ class _Search:
         for arg, host in zip(writer.args[: IN_PLACE.get(writer.op, 0)], hosts, strict=False):
             part = self.part[arg.number]
             seen = part is not None or arg.op not in VIEWS
-            if seen and arg.shape == writer.shape and arg.dtype == writer.dtype and hosts.count(host) == 1:
+            if seen and arg.shape == writer.shape and hosts.count(host) == 1:
                 spots.append((host, part))
         return spots
 
     def _fits(self, term: Term, host: Term) -> bool:
         """Whether the term has the shape of the host, and the host can have a tenant."""
-        if not host.args or host.op in VIEWS or host in self.kept or self.nested[host.number]:
+        if not host.args or host in self.kept or self.nested[host.number]:
             return False
-        return self.host[host.number] is host and host.dtype == term.dtype and host.shape == term.shape
+        return host.dtype == term.dtype and host.shape == term.shape
 
     def _free(self, host: Term, index: Index | None, writer: Term) -> bool:
-        """Whether everybody but `writer` has read that part of the host when it writes."""
+        """Whether the host is there and everybody but `writer` has read that part of it when it writes."""
         begin = self.when[writer.number]
+        if begin <= self.when[host.number]:
+            return False
         for user, part in self.uses[host]:
             read = user is writer or (self.when[user.number] < begin and user.op != "concat")
             if not read and not _apart(part, index):
                 return False
         return True
-
-
-def _inside(around: Index | None, part: Index | None) -> Index | None:
-    """The part of a part."""
-    if part is None or around is None:
-        return part or around
-    return tuple([(a[0] + b[0], a[0] + b[1], 1) for a, b in zip(around, part, strict=True)])
 
 
 def _plain(index: Index) -> bool:

@@ -15,75 +15,76 @@ from typing import Any
 
 from .terms import Graph, Rewriter, Term
 
+# Ops that a sum passes through.
+_TURNED = ("transpose", "reshape")
 # Joining fewer products or reductions than this gains nothing.
 _FEW = 3
 
 
 def sums(graph: Graph) -> Graph:
     """Rewrite every `add_n` that has several arguments of one kind which are used nowhere else."""
-    wholes = [term for term in graph.terms if term.op == "add_n"]
-    if not wholes:
-        return graph
-    join = _Join(graph)
-    for whole in wholes:
-        total = join.total(whole, whole.args)
-        if total is not whole:
-            whole.become(total.op, total.args, total.params, total.kernel)
-    return join.rewriter.graph()
+    rewriter = Rewriter(graph)
+    for whole in graph.terms:
+        if whole.op == "add_n" and all(part.dtype == whole.dtype for part in whole.args):
+            _join(rewriter, whole, graph.uses)
+    return rewriter.graph()
 
 
-class _Join:
-    def __init__(self, graph: Graph) -> None:
-        self.count = graph.uses
-        self.rewriter = Rewriter(graph)
+def _join(rewriter: Rewriter, whole: Term, count: Sequence[int]) -> None:
+    """Compute the sum in as few calls as can be."""
+    kinds: dict[Any, list[Term]] = {}
+    for place, part in enumerate(whole.args):
+        kinds.setdefault(_kind(part, count) or place, []).append(part)
+    left: list[Term] = []
+    for members in kinds.values():
+        joined = _joined(rewriter, whole, members) if len(members) > 1 else None
+        left += members if joined is None else [joined]
+    if len(left) == 1:
+        whole.become(left[0].op, left[0].args, left[0].params, left[0].kernel)
+    elif len(left) < len(whole.args):
+        whole.become("add_n", left)
 
-    def total(self, whole: Term, parts: Sequence[Term]) -> Term:
-        """The sum of the parts, as few calls as can be; `whole` is the sum as it was."""
-        kinds: dict[Any, list[Term]] = {}
-        for place, part in enumerate(parts):
-            kinds.setdefault(self._kind(part) or place, []).append(part)
-        if len(kinds) == len(parts):
-            return whole
-        left: list[Term] = []
-        for kind, members in kinds.items():
-            joined = self._joined(whole, kind, members) if isinstance(kind, tuple) else None
-            left += members if joined is None else [joined]
-        if len(left) == len(parts):
-            return whole
-        return left[0] if len(left) == 1 else self.rewriter.make(whole, "add_n", left, whole.shape)
 
-    def _kind(self, part: Term) -> tuple[Any, ...] | None:
-        """What parts must have in common to be joined; None for a part that stays alone."""
-        if part.number < 0 or self.count[part.number] > 1 or not part.args:
-            return None
+def _kind(part: Term, count: Sequence[int]) -> tuple[Any, ...] | None:
+    """What parts must have in common to be joined; None for a part that stays alone."""
+    views = []
+    while part.number >= 0 and count[part.number] == 1 and part.args:
         first = part.args[0]
-        if part.op in ("transpose", "reshape"):
-            # Only worth it where what is inside can be joined itself.
-            inside = self._kind(first)
-            return None if inside is None else (part.op, first.shape, tuple(part.params.values()), inside)
-        if part.op == "matmul" and len(first.shape) == len(part.args[1].shape) == 2:
-            return "matmul", first.shape, first.dtype, part.args[1].shape, part.args[1].dtype
+        if part.op in _TURNED:
+            views.append((part.op, first.shape, tuple(part.params.values())))
+            part = first
+            continue
+        if part.op == "matmul":
+            a, b = part.args
+            plain = len(a.shape) == len(b.shape) == 2 and a.dtype == b.dtype
+            return ("matmul", a.shape, b.shape, *views) if plain else None
         if part.op == "sum" and first.dtype == part.dtype:
-            return "sum", first.shape, part.params["axes"], part.params["keepdims"]
-        if part.op == "place" and first.dtype == part.dtype:
-            return ("place",)
+            return "sum", first.shape, part.params["axes"], part.params["keepdims"], *views
+        if part.op == "place":
+            return "place", *views
         return None
+    return None
 
-    def _joined(self, whole: Term, kind: tuple[Any, ...], parts: list[Term]) -> Term | None:
-        if kind[0] == "place":
-            return assemble(self.rewriter, whole, parts)
-        if len(parts) < _FEW:
-            return None
-        first = parts[0]
-        if kind[0] in ("transpose", "reshape"):
-            inner = [part.args[0] for part in parts]
-            inside = self.rewriter.make(whole, "add_n", inner, inner[0].shape)
-            made = self.rewriter.make(whole, first.op, [self.total(inside, inner)], whole.shape, **first.params)
-            made.kernel = first.kernel
-            return made
-        if kind[0] == "sum":
-            return self.rewriter.make(whole, "sum_n", [part.args[0] for part in parts], whole.shape, **first.params)
-        return self.rewriter.make(whole, "matmul_n", [factor for part in parts for factor in part.args], whole.shape)
+
+def _joined(rewriter: Rewriter, whole: Term, parts: list[Term]) -> Term | None:
+    """The sum of parts of one kind as one term; None if they stay as they are."""
+    views: list[Term] = []
+    while parts[0].op in _TURNED:
+        views.append(parts[0])
+        parts = [part.args[0] for part in parts]
+    first = parts[0]
+    if first.op == "place":
+        total = assemble(rewriter, whole, parts)
+    elif len(parts) < _FEW:
+        return None
+    elif first.op == "sum":
+        total = rewriter.make(whole, "sum_n", [part.args[0] for part in parts], first.shape, **first.params)
+    else:
+        total = rewriter.make(whole, "matmul_n", [factor for part in parts for factor in part.args], first.shape)
+    for view in reversed(views):
+        if total is not None:
+            total = rewriter.make(whole, view.op, (total,), view.shape, **view.params)
+    return total
 
 
 def assemble(rewriter: Rewriter, whole: Term, places: Sequence[Term]) -> Term | None:
@@ -91,12 +92,9 @@ def assemble(rewriter: Rewriter, whole: Term, places: Sequence[Term]) -> Term | 
 
     They must agree on every axis but one, on which their spans are disjoint.
     """
-    if len(places) < 2:
+    known = [span for place in places if (span := _spans(place)) is not None]
+    if len(known) < len(places):
         return None
-    spans = [_spans(place) for place in places]
-    if any(span is None for span in spans):
-        return None
-    known = [span for span in spans if span is not None]
     differing = {axis for span in known for axis, pair in enumerate(span) if pair != known[0][axis]}
     if len(differing) != 1:
         return None
@@ -108,12 +106,13 @@ def assemble(rewriter: Rewriter, whole: Term, places: Sequence[Term]) -> Term | 
         if start < reached:
             return None
         reached = max(reached, stop)
+    shape = places[0].shape
     covered = all(
-        sum(stop - start for start, stop in {span[a] for span in known}) == size for a, size in enumerate(whole.shape)
+        sum(stop - start for start, stop in {span[a] for span in known}) == size for a, size in enumerate(shape)
     )
     indices = tuple([places[k].params["index"] for k in order])
     pieces = [places[k].args[0] for k in order]
-    return rewriter.make(whole, "assemble", pieces, whole.shape, indices=indices, covered=covered)
+    return rewriter.make(whole, "assemble", pieces, shape, indices=indices, covered=covered)
 
 
 def _spans(place: Term) -> tuple[tuple[int, int], ...] | None:

@@ -27,6 +27,8 @@ VIEWS = frozenset({"transpose", "reshape", "slice", "broadcast_to"})
 class Term:
     """One value of a plan: `op` (a name) of `args`; leaves have the node they stand for.
 
+    A leaf's op is "constant" if its value never changes, "leaf" if each run is given it, whatever its node is.
+
     `kernel` computes the value on arrays, and is the fallback for every op that has no faster spelling. `origin` is
     what is known about the term's role in the program: see `from_nodes`. `number` is the term's place in its graph, -1
     while it is in none.
@@ -130,7 +132,8 @@ def from_nodes(order: Sequence[Node], inputs: Sequence[Node], outputs: Sequence[
         role = (None if node.of is None else node.of.op.name, labels[id(node.scope)])
         origin = origins.setdefault(role, len(origins))
         if node in cut or not node.args:
-            term = Term("leaf", (), {}, shape, node.dtype, leaf=node, origin=origin)
+            op = "constant" if node.op.name == "constant" and node not in cut else "leaf"
+            term = Term(op, (), {}, shape, node.dtype, leaf=node, origin=origin)
         else:
             args = tuple([made[arg] for arg in node.args])
             term = Term(node.op.name, args, node.params, shape, node.dtype, kernel=node.op.kernel, origin=origin)
@@ -157,6 +160,22 @@ def _labels(order: Sequence[Node]) -> dict[int, Any]:
         k: tuple([frame for place, frame in enumerate(scope.frames) if (frame[0] or place) not in counting])
         for k, scope in scopes.items()
     }
+
+
+def key_of(params: dict[str, Any]) -> Any:
+    """Something hashable that is equal for parameters that say the same.
+
+    Equality is not enough: 1, 1.0 and True are equal, and so are 0.0 and -0.0. What cannot be hashed says the same as
+    itself alone.
+    """
+    if not params:
+        return None
+    key = tuple(params.items())
+    try:
+        hash(key)
+    except TypeError:
+        return id(params)
+    return key, repr(key)
 
 
 class Rewriter:

@@ -32,8 +32,7 @@ def widen(graph: Graph) -> Graph:
             whole = rewriter.make(members[0], op, (x,), x.shape)
             whole.kernel = members[0].kernel
             for term in members:
-                part = term.args[0]
-                term.become("slice", (whole,), part.params, part.kernel)
+                term.become("slice", (whole,), term.args[0].params)
     return rewriter.graph()
 
 
