@@ -82,8 +82,8 @@ absent                       6          -          -          -          -      
 ignore the seed              6          -          -          -          -          -
 swap arguments               2          -          -          -          -          -
 drop one use                 2          2          2          2          2          -
-= for +=                     3          2          2          2          1          -
-skip un-broadcasting         1          1          1          1          1          -
+= for +=                     3          2          2          2          -          -
+skip un-broadcasting         1          1          1          1          -          -
 transpose                    6          -          -          -          -          -
 f(x) for x                   3          1          1          1          -          -
 last-step value              4          -          -          -          -          -
@@ -92,7 +92,7 @@ mutate the seed              6          6          6          6          6      
 float32 leak                 6          6          6          -          -          -
 drop early steps             6          1          1          1          1          -
 negate the push              6          6          6          6          6          -
-together                    80         30         30         24         18          -
+together                    80         30         30         24         16          -
 
 The first three look once, in one direction, at one random input, as most checkers do: differences, then the complex
 step. The fourth does so at degenerate inputs too. `kill_rate(test, op)` says the same of a test of yours:
