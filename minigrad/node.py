@@ -201,6 +201,22 @@ def walk(outputs: Node | Iterable[Node]) -> Iterator[Node]:
     return iter(sorted(seen, key=_id, reverse=True))
 
 
+def key_of(params: dict[str, Any]) -> Any:
+    """Something hashable that is equal for parameters of an op that say the same.
+
+    Equality is not enough: 1, 1.0 and True are equal, and so are 0.0 and -0.0. What cannot be hashed says the same as
+    itself alone.
+    """
+    if not params:
+        return None
+    key = tuple(params.items())
+    try:
+        hash(key)
+    except TypeError:
+        return id(params)
+    return key, repr(key)
+
+
 def describe(node: Node) -> str:
     """`h (train.py:12, lstm t=3)`: how error messages speak of a node."""
     where = f"{node.site}, {node.scope}" if node.scope else node.site

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import ops
 from .collector import uncollected
-from .node import Node, walk
+from .node import Node, key_of, walk
 from .ops.core import Op
 from .ops.leaves import Leaf, constant, constant_op
 from .origin import placed
@@ -44,7 +44,7 @@ def simplify(outputs: Node | Sequence[Node]) -> Node | list[Node]:
         for node in reversed(list(walk(targets))):
             args = tuple([new[arg] for arg in node.args])
             result = _reduced(node, args)
-            key = (result.op, tuple(map(_identity, result.args)), _frozen(result.params), result.dtype, result.shape)
+            key = (result.op, tuple(map(_identity, result.args)), key_of(result.params), result.dtype, result.shape)
             if result.args and result.name is None:
                 result = known.setdefault(key, result)
             new[node] = result
@@ -74,10 +74,6 @@ def _identity(arg: Node) -> Any:
     if arg.op is constant_op:
         return arg.dtype, arg.shape, arg._value.tobytes()
     return arg
-
-
-def _frozen(params: dict[str, Any]) -> Any:
-    return tuple(sorted(params.items()))
 
 
 def _folded(node: Node, args: tuple[Node, ...]) -> Node | None:

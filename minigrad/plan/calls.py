@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..node import Shape
-from .terms import key_of
+from ..node import Shape, key_of
 from .view import View
 
 Dtype = np.dtype[Any]

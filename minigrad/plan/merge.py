@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..node import Array
-from .terms import VIEWS, Rule, Term, key_of
+from ..node import Array, key_of
+from .terms import VIEWS, Rule, Term
 
 # Constants above this many bytes are not compared with each other, nor is a larger one made by folding.
 _SMALL = 1 << 16

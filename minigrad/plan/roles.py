@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .terms import VIEWS, Graph, Term, key_of
+from ..node import key_of
+from .terms import VIEWS, Graph, Term
 
 _ROUNDS = 4
 

@@ -162,22 +162,6 @@ def _labels(order: Sequence[Node]) -> dict[int, Any]:
     }
 
 
-def key_of(params: dict[str, Any]) -> Any:
-    """Something hashable that is equal for parameters that say the same.
-
-    Equality is not enough: 1, 1.0 and True are equal, and so are 0.0 and -0.0. What cannot be hashed says the same as
-    itself alone.
-    """
-    if not params:
-        return None
-    key = tuple(params.items())
-    try:
-        hash(key)
-    except TypeError:
-        return id(params)
-    return key, repr(key)
-
-
 class Rewriter:
     """Changes a graph in place: makes new terms, and has old ones computed from them."""
 

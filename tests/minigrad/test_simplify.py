@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 import minigrad as mg
+from minigrad.ops.core import REGISTRY
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 5e-324, 1e308, 0.5]
 X, W = mg.input((10,), name="x"), mg.parameter(np.arange(10.0), name="w")
@@ -113,3 +114,26 @@ def test_names_scopes_sites_and_forward_links_survive():
     assert any(node.of is not None and node.of.name == "h" for node in mg.walk(simple[1]))
     assert mg.simplify(x) is x
     assert "h" in mg.listing(simple)
+
+
+def test_parameters_that_are_equal_need_not_be_the_same():
+    class Shown(mg.Op):
+        name = "shown_by_simplify"
+        latex = "{0}"
+
+        def kernel(self, x, *, parameter):
+            return x + sum(repr(parameter).encode())
+
+        def shape(self, x, *, parameter):
+            return x
+
+    shown = Shown()
+    try:
+        outputs = [shown(X, parameter=parameter) for parameter in (0, 0.0, -0.0, False, [1], [2], (1,), (1,))]
+        simpler = mg.simplify(outputs)
+        values = np.arange(10.0)
+        for before, after in zip(outputs, simpler, strict=True):
+            np.testing.assert_array_equal(after.eval({X: values}), before.eval({X: values}))
+        assert simpler[-1] is simpler[-2]
+    finally:
+        del REGISTRY[shown.name]
