@@ -87,7 +87,9 @@ def _sweep_back(y: Node, sources: Sequence[Node], seed: Value) -> tuple[dict[Nod
             if node not in terms:
                 continue
             at(node)
-            adjoint = adjoints[node] = ops.add_n(*terms.pop(node))
+            arrived = terms.pop(node)
+            # Most nodes have one; the call would be a twentieth of what a node of a gradient costs.
+            adjoint = adjoints[node] = arrived[0] if len(arrived) == 1 else ops.add_n(*arrived)
             for slot, arg in enumerate(node.args):
                 if arg in on_path:
                     term = pull_edge(node, slot, adjoint, node, node.args)
