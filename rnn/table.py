@@ -189,7 +189,7 @@ class Table:
         """Compare the sum of all contributions with the gradient that `mg.grad` gives."""
         if any(node.args for node in self._feed):
             raise GradientError("proof: an inner node was fed, so the graph of mg.grad is not the one of this table")
-        loss = self.losses[0] if len(self.losses) == 1 else mg.ops.add_n(*self.losses)
+        loss = mg.ops.add_n(*self.losses)
         gradient = mg.grad(loss, self.source)
         leaves = {node: self._values[node] for node in mg.walk(loss) if not node.args}
         reference = mg.run(gradient, leaves)[gradient]

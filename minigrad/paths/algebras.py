@@ -88,7 +88,8 @@ class Cotangents:
         if partial is None:
             user, slot = edge
             values = self.values
-            partial = user.op.partial(slot, values[user], [values[arg] for arg in user.args])  # type: ignore[attr-defined]
+            op: Any = user.op
+            partial = op.partial(slot, values[user], [values[arg] for arg in user.args])
             self.partials[edge] = partial
         return partial
 

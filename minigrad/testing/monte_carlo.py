@@ -59,7 +59,7 @@ def spread_of(f: Callable[[Sequence[Array]], Any], arrays: Sequence[Array]) -> A
         values = [
             np.asarray(f([rounded(x, rng) if x.dtype.kind == "f" else x for x in arrays]), float) for _ in range(8)
         ]
-    except Exception:
+    except Exception:  # f may refuse arrays of another kind, in whatever way
         return np.zeros(())
     return np.asarray(np.max(values, axis=0) - np.min(values, axis=0))
 

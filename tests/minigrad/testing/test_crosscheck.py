@@ -41,7 +41,7 @@ def test_at_saturation_the_rows_are_the_true_values():
     assert float(OURS["sigmoid at 50"]) == pytest.approx(np.exp(-50.0), rel=1e-2)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # other libraries warn where they divide by 0
 def test_the_table_in_the_docs_is_what_is_measured():
     written = {row[0]: row for row in _cells(crosscheck.__doc__)}
     names, *rows = _cells(cross_check())

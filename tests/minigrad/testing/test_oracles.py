@@ -246,7 +246,7 @@ def test_the_slopes_on_either_side(complex_too):
     assert high[5] > 1e300
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.filterwarnings("ignore:invalid value")  # of the root of a negative number, on one side of 0
 def test_a_slope_that_is_not_known_may_be_any():
     low, high = asked(np.sqrt, 0.0, complex_too=False).one_sided([np.ones(1)])
     assert low < -1e300
